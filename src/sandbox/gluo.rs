@@ -231,8 +231,8 @@ impl Gluo {
 }
 
 /// What `webservice.php` knows; of the rest it dies.
-const OPERATIONS: &str = "getchallenge login listtypes describe query retrieve sync create update revise delete \
-                          logout extendsession";
+const OPERATIONS: &str = "getchallenge login listtypes describe query retrieve sync create update \
+                          revise delete logout extendsession";
 
 /// A request to the web service: which operation, over which session.
 struct Call {
@@ -253,12 +253,11 @@ impl Call {
             session: String::new(),
             posted,
             query: request.query_pairs(),
-            body: if posted {
-                request.form_pairs()
-            } else {
-                Pairs::new()
-            },
+            body: Pairs::new(),
         };
+        if posted {
+            call.body = request.form_pairs();
+        }
         let mut known = OPERATIONS.split(' ');
         let asked = call.either("operation").to_ascii_lowercase();
         call.operation = known.find(|known| *known == asked).unwrap_or_default();

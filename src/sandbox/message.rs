@@ -217,7 +217,8 @@ pub(super) fn notice(message: &str) -> String {
 pub(super) fn fatal(error: &str) -> String {
     let (text, place) = error.rsplit_once(" in ").unwrap_or_default();
     notice(&format!(
-        "Fatal error: Uncaught {text} in /var/www/crm/{place}\nStack trace:\n#0 {{main}}\n  thrown in {place}"
+        "Fatal error: Uncaught {text} in /var/www/crm/{place}\n\
+         Stack trace:\n#0 {{main}}\n  thrown in {place}"
     ))
 }
 

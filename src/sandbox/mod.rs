@@ -72,25 +72,20 @@ impl Sandbox {
 
 /// Starts every system on a port of its own. Call it inside a `LocalSet`.
 pub async fn start(rules: Rules, log: Log) -> std::io::Result<Sandbox> {
-    let (mut settings, mut more_settings) = (Vec::new(), Vec::new());
-    let mut servers = Vec::new();
+    let (mut servers, mut settings) = (Vec::new(), Vec::new());
     for (id, account, system) in systems(&rules) {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
         settings.push((format!("{}_URL", id.to_ascii_uppercase()), url));
         for (name, value) in account {
-            let named = name.contains("__");
-            let list = if named {
-                &mut more_settings
-            } else {
-                &mut settings
-            };
-            list.push(((*name).to_owned(), (*value).to_owned()));
+            settings.push(((*name).to_owned(), (*value).to_owned()));
         }
         let server = Rc::new(Server::new(id, system, log.clone()));
         tokio::task::spawn_local(Rc::clone(&server).run(listener));
         servers.push(server);
     }
+    let named = |(name, _): &(String, String)| name.contains("__");
+    let (more_settings, settings) = settings.into_iter().partition(named);
     Ok(Sandbox {
         servers,
         settings,
@@ -152,8 +147,8 @@ impl Rules {
 
     /// The lifetime in force where `usual` seconds are usual.
     fn lifetime(&self, usual: i64) -> i64 {
-        self.ttl
-            .map_or(usual * SECOND, |ttl| ttl.as_micros() as i64)
+        let ttl = self.ttl.map(|ttl| ttl.as_micros() as i64);
+        ttl.unwrap_or(usual * SECOND)
     }
 }
 

@@ -13,7 +13,7 @@ use hyper::{StatusCode, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
-use tokio::task::{JoinSet, spawn_local};
+use tokio::task::spawn_local;
 
 use super::message::shown_path;
 use super::{Event, Log, Request, Response, System};
@@ -41,29 +41,20 @@ impl Server {
         }
     }
 
-    /// Serves until the task is aborted; the connections end with it.
+    /// Serves until the `LocalSet` ends that it runs in, and the connections with it.
     pub async fn run(self: Rc<Self>, listener: TcpListener) {
-        let mut connections = JoinSet::new();
         loop {
-            tokio::select! {
-                accepted = listener.accept() => {
-                    let Ok((stream, _)) = accepted else {
-                        // Out of file descriptors, most likely: the next one may be had in a moment.
-                        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-                        continue;
-                    };
-                    let server = self.clone();
-                    let service = service_fn(move |request| server.clone().exchange(request));
-                    let mut http = http1::Builder::new();
-                    let connection =
-                        http.timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
-                    connections.spawn_local(async move {
-                        // A client that goes away is no concern of the server's.
-                        let _ = connection.await;
-                    });
-                }
-                Some(_) = connections.join_next() => {}
-            }
+            let Ok((stream, _)) = listener.accept().await else {
+                // Out of file descriptors, most likely: the next one may be had in a moment.
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                continue;
+            };
+            let server = self.clone();
+            let service = service_fn(move |request| server.clone().exchange(request));
+            let mut http = http1::Builder::new();
+            let http = http.timer(TokioTimer::new());
+            // A client that goes away is no concern of the server's.
+            spawn_local(http.serve_connection(TokioIo::new(stream), service));
         }
     }
 
@@ -74,13 +65,12 @@ impl Server {
         let (head, body) = request.into_parts();
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = head.headers.iter();
+        let headers = headers.map(|(name, value)| (name.to_string(), text(value)));
         let mut request = Request {
             method: head.method.to_string(),
             path: head.uri.path().to_owned(),
             query: head.uri.query().unwrap_or_default().to_owned(),
-            headers: headers
-                .map(|(name, value)| (name.to_string(), text(value)))
-                .collect(),
+            headers: headers.collect(),
             body: Vec::new(),
             begun: Cell::new(false),
         };

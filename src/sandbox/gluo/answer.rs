@@ -112,10 +112,10 @@ impl Gluo {
 
 const UNDEFINED_KEY: &str =
     "Warning: Undefined array key \"format\" in include/Webservices/Utils.php:142";
-const DECLARATION: &str = "Warning: Declaration of Users::saveentity($module) should be compatible with \
-    CRMEntity::saveentity($module, $fileid = '') in modules/Users/Users.php:706";
-const DYNAMIC_PROPERTY: &str = "Deprecated: Creation of dynamic property Users::$column_fields is deprecated \
-    in modules/Users/Users.php:143";
+const DECLARATION: &str = "Warning: Declaration of Users::saveentity($module) should be compatible \
+    with CRMEntity::saveentity($module, $fileid = '') in modules/Users/Users.php:706";
+const DYNAMIC_PROPERTY: &str = "Deprecated: Creation of dynamic property Users::$column_fields is \
+    deprecated in modules/Users/Users.php:143";
 
 fn last_words(operation: &str) -> String {
     let manager = "include/Webservices/OperationManager.php";

@@ -26,24 +26,27 @@ pub(super) struct Field {
 /// A module's members and, in the order of an answer, its fields. `*`: must be given; `+`: vtiger 8 has it, 7 has
 /// not; `=0`: what it is when nothing is given. A default with a decimal point marks a number.
 static MODULES: [&str; 6] = [
-    "Leads Lead 10 lead_no LEA salutationtype firstname lead_no phone lastname* mobile company fax designation \
-     email leadsource website industry leadstatus annualrevenue=0.00000000 rating noofemployees=0 \
-     assigned_user_id* secondaryemail createdtime modifiedtime modifiedby +source=WEBSERVICE +starred=0 +tags \
-     emailoptout=0 lane code city country state pobox description",
-    "Accounts Organization 11 account_no ACC accountname* account_no phone website fax email1 industry \
+    "Leads Lead 10 lead_no LEA salutationtype firstname lead_no phone lastname* mobile company \
+     fax designation email leadsource website industry leadstatus annualrevenue=0.00000000 \
+     rating noofemployees=0 assigned_user_id* secondaryemail createdtime modifiedtime modifiedby \
+     +source=WEBSERVICE +starred=0 +tags emailoptout=0 lane code city country state pobox \
+     description",
+    "Accounts Organization 11 account_no ACC accountname* account_no phone website fax email1 \
+     industry assigned_user_id* createdtime modifiedtime modifiedby description",
+    "Contacts Contact 12 contact_no CON salutationtype firstname contact_no phone lastname* \
+     mobile account_id homephone leadsource otherphone title fax department birthday email \
+     contact_id assistant secondaryemail assistantphone donotcall=0 emailoptout=0 \
+     assigned_user_id* reference=0 notify_owner=0 createdtime modifiedtime modifiedby \
+     isconvertedfromlead=0 +source=WEBSERVICE +starred=0 +tags portal=0 support_start_date \
+     support_end_date mailingstreet otherstreet mailingcity othercity mailingstate otherstate \
+     mailingzip otherzip mailingcountry othercountry mailingpobox otherpobox description \
+     imagename",
+    "Products Product 14 product_no PRO productname* product_no unit_price=0.00000000 \
      assigned_user_id* createdtime modifiedtime modifiedby description",
-    "Contacts Contact 12 contact_no CON salutationtype firstname contact_no phone lastname* mobile account_id \
-     homephone leadsource otherphone title fax department birthday email contact_id assistant secondaryemail \
-     assistantphone donotcall=0 emailoptout=0 assigned_user_id* reference=0 notify_owner=0 createdtime \
-     modifiedtime modifiedby isconvertedfromlead=0 +source=WEBSERVICE +starred=0 +tags portal=0 \
-     support_start_date support_end_date mailingstreet otherstreet mailingcity othercity mailingstate otherstate \
-     mailingzip otherzip mailingcountry othercountry mailingpobox otherpobox description imagename",
-    "Products Product 14 product_no PRO productname* product_no unit_price=0.00000000 assigned_user_id* \
-     createdtime modifiedtime modifiedby description",
     // Its fields are those of vtiger's source; the folder has a default there too.
-    "Documents Document 15 note_no DOC notes_title* createdtime modifiedtime filename assigned_user_id* \
-     notecontent filetype filesize filelocationtype fileversion filestatus=1 filedownloadcount folderid=22x1 \
-     note_no modifiedby",
+    "Documents Document 15 note_no DOC notes_title* createdtime modifiedtime filename \
+     assigned_user_id* notecontent filetype filesize filelocationtype fileversion filestatus=1 \
+     filedownloadcount folderid=22x1 note_no modifiedby",
     "Users User 19 - - user_name* first_name last_name email1",
 ];
 

@@ -68,11 +68,10 @@ fn select(text: &str) -> Result<&str> {
 }
 
 fn unexpected(token: &str, found: &str, expected: &str) -> Failure {
-    let text = format!("token '{token}' Unexpected {found}, expected one of: {expected}");
-    refused(
-        "QUERY_SYNTAX_ERROR",
-        format!("Syntax Error on line 1: {text}"),
-    )
+    let text = format!(
+        "Syntax Error on line 1: token '{token}' Unexpected {found}, expected one of: {expected}"
+    );
+    refused("QUERY_SYNTAX_ERROR", text)
 }
 
 fn split<'a>(text: &'a str, keyword: &str) -> (&'a str, &'a str) {

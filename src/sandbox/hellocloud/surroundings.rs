@@ -103,7 +103,8 @@ impl Surroundings {
     pub(super) fn death(&self) -> Option<Response> {
         let error = match self.broken? {
             Broken::KeysMissing => {
-                "LogicException: Invalid key supplied in vendor/league/oauth2-server/src/CryptKey.php:67"
+                "LogicException: Invalid key supplied in \
+                 vendor/league/oauth2-server/src/CryptKey.php:67"
             }
             Broken::DatabaseDown => {
                 "mysqli_sql_exception: Connection refused in include/database/MysqliManager.php:322"
@@ -133,7 +134,8 @@ impl Surroundings {
     fn web_page(&self, request: &Request, path: &str) -> Response {
         let login = matches!(path, "" | "/" | "/index.php");
         if login && request.query.contains("action=Login") {
-            let page = "<!DOCTYPE html>\n<html><head><title>SuiteCRM</title></head><body>Sandbox</body></html>\n";
+            let page = "<!DOCTYPE html>\n<html><head><title>SuiteCRM</title></head>\
+                        <body>Sandbox</body></html>\n";
             return Response::new(200, HTML, page);
         }
         if login || self.paths == Paths::TryFiles {
@@ -153,8 +155,8 @@ fn to_legacy(path: &str, query: &str) -> Response {
     let target = format!("/legacy/Api/index.php/{path}{mark}{query}");
     let page = format!(
         "<!DOCTYPE html>\n<html>\n    <head>\n        <meta http-equiv=\"refresh\" \
-         content=\"0;url='{target}'\" />\n        <title>Redirecting to {target}</title>\n    </head>\n\
-         </html>\n"
+         content=\"0;url='{target}'\" />\n        <title>Redirecting to {target}</title>\n    \
+         </head>\n</html>\n"
     );
     Response::new(307, HTML, page).header("Location", target)
 }

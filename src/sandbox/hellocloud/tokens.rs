@@ -212,8 +212,8 @@ type Answer<T> = Result<T, Response>;
 
 fn must<'a>(fields: &'a Pairs, name: &str) -> Answer<&'a str> {
     last(fields, name).ok_or_else(|| {
-        let text = "The request is missing a required parameter, includes an invalid parameter value, \
-                    includes a parameter more than once, or is otherwise malformed.";
+        let text = "The request is missing a required parameter, includes an invalid parameter \
+                    value, includes a parameter more than once, or is otherwise malformed.";
         let hint = format!("Check the `{name}` parameter");
         refuse(400, "invalid_request", text, &hint)
     })
