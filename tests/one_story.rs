@@ -1,11 +1,11 @@
 //! `login` and `status --check` name the same cause for what is wrong, and doubt the URL only where it may be wrong.
 
-use crmauth::sandbox::{Broken, Errors, Gluo, HelloCloud, Paths, Surroundings, Version, WebServer};
+use crmauth::sandbox::{Broken, Errors, Gluo, HelloCloud, Paths, Version, WebServer};
 use serde_json::Value;
 
 use crate::support::sandbox::Servers;
 use crate::support::stored::{five_at, systems};
-use crate::support::{Machine, Reply, Server, demo};
+use crate::support::{Machine, Reply, Server, cells, demo};
 
 /// The code that `login` fails with, or `ok`; with what it wrote.
 fn login(machine: &Machine, system: &str) -> (String, String) {
@@ -35,180 +35,101 @@ fn doubts_the_url(text: &str) -> bool {
     text.contains("base URL") || text.contains("_URL right")
 }
 
-/// What is found in a situation: by a login, by the doctor without a session, and with one from before it.
-type Story<S> = (&'static str, fn(&mut S), [&'static str; 3]);
-
-const FINE: [&str; 3] = ["ok", "no_session", "usable"];
-
-fn around(cloud: &mut HelloCloud, change: fn(&mut Surroundings)) {
-    change(&mut cloud.surroundings);
+/// What is wrong with HelloCloud in a situation of this name.
+fn befall_hellocloud(cloud: &mut HelloCloud, name: &str) {
+    let around = &mut cloud.surroundings;
+    around.display_errors = name.ends_with("errors shown");
+    if name.ends_with("nginx") {
+        around.web_server = WebServer::Nginx;
+    }
+    match name.split(", ").next().expect("a name") {
+        "in order" | "errors shown" => {}
+        "no rewriting" => around.paths = Paths::Plain,
+        "try_files" => around.paths = Paths::TryFiles,
+        "SuiteCRM 8 without its folder" => around.paths = Paths::SuiteCrm8,
+        "Basic" => around.asks_for_password = true,
+        "keys missing" => around.broken = Some(Broken::KeysMissing),
+        "database down" => around.broken = Some(Broken::DatabaseDown),
+        "413" => around.body_max = Some(20),
+        "header dropped" => around.drops_authorization = true,
+        "user deleted" => cloud.user("ana").deleted = true,
+        "password changed" => cloud.user("ana").password.clear(),
+        "client deleted" => cloud.client("22222222-2222-4222-8222-222222222222").deleted = true,
+        "keys made anew" => cloud.renew_keys(),
+        status => around.gateway = Some(status.parse().expect("a status")),
+    }
 }
 
-/// What the sequences that were recorded from real servers are about.
+/// The same with Gluocrm.
+fn befall_gluo(gluo: &mut Gluo, name: &str) {
+    match name {
+        "in order" => {}
+        "vtiger 7" => gluo.version = Version::Seven,
+        "warnings" => gluo.errors = Errors::Warnings,
+        "inactive" => gluo.user("admin").active = false,
+        "another key" => gluo.user("admin").change_key(),
+        other => panic!("{other}"),
+    }
+}
+
+/// What is found by a login, by the doctor without a session, and with one from before it; the sequences that were
+/// recorded from real servers are about the first ones.
 #[test]
 fn hellocloud() {
-    let stories: [Story<HelloCloud>; 21] = [
-        ("in order", |_| (), FINE),
-        (
-            "no rewriting, Apache",
-            |cloud| around(cloud, |it| it.paths = Paths::Plain),
-            FINE,
-        ),
-        (
-            "no rewriting, nginx",
-            |cloud| {
-                around(cloud, |it| {
-                    (it.paths, it.web_server) = (Paths::Plain, WebServer::Nginx)
-                })
-            },
-            FINE,
-        ),
-        (
-            "try_files",
-            |cloud| around(cloud, |it| it.paths = Paths::TryFiles),
-            FINE,
-        ),
-        (
-            "errors shown",
-            |cloud| around(cloud, |it| it.display_errors = true),
-            FINE,
-        ),
-        (
-            "SuiteCRM 8 without its folder",
-            |cloud| around(cloud, |it| it.paths = Paths::SuiteCrm8),
-            ["redirect"; 3],
-        ),
-        (
-            "Basic, Apache",
-            |cloud| around(cloud, |it| it.asks_for_password = true),
-            ["in_front"; 3],
-        ),
-        (
-            "Basic, nginx",
-            |cloud| {
-                around(cloud, |it| {
-                    (it.asks_for_password, it.web_server) = (true, WebServer::Nginx)
-                })
-            },
-            ["in_front"; 3],
-        ),
-        (
-            "502",
-            |cloud| around(cloud, |it| it.gateway = Some(502)),
-            ["unavailable"; 3],
-        ),
-        (
-            "503",
-            |cloud| around(cloud, |it| it.gateway = Some(503)),
-            ["unavailable"; 3],
-        ),
-        (
-            "504",
-            |cloud| around(cloud, |it| it.gateway = Some(504)),
-            ["unavailable"; 3],
-        ),
-        (
-            "keys missing",
-            |cloud| around(cloud, |it| it.broken = Some(Broken::KeysMissing)),
-            ["status"; 3],
-        ),
-        (
-            "keys missing, errors shown",
-            |cloud| {
-                around(cloud, |it| {
-                    (it.broken, it.display_errors) = (Some(Broken::KeysMissing), true);
-                })
-            },
-            ["status"; 3],
-        ),
-        (
-            "database down",
-            |cloud| around(cloud, |it| it.broken = Some(Broken::DatabaseDown)),
-            ["status"; 3],
-        ),
-        (
-            "database down, errors shown",
-            |cloud| {
-                around(cloud, |it| {
-                    (it.broken, it.display_errors) = (Some(Broken::DatabaseDown), true);
-                })
-            },
-            ["status"; 3],
-        ),
+    for [name, found] in cells([
+        "in order | ok no_session usable",
+        "no rewriting, Apache | ok no_session usable",
+        "no rewriting, nginx | ok no_session usable",
+        "try_files | ok no_session usable",
+        "errors shown | ok no_session usable",
+        "SuiteCRM 8 without its folder | redirect redirect redirect",
+        "Basic, Apache | in_front in_front in_front",
+        "Basic, nginx | in_front in_front in_front",
+        "502 | unavailable unavailable unavailable",
+        "503 | unavailable unavailable unavailable",
+        "504 | unavailable unavailable unavailable",
+        "keys missing | status status status",
+        "keys missing, errors shown | status status status",
+        "database down | status status status",
+        "database down, errors shown | status status status",
         // Questions have no body, and a login has no token.
-        (
-            "413",
-            |cloud| around(cloud, |it| it.body_max = Some(20)),
-            ["status", "no_session", "usable"],
-        ),
-        (
-            "header dropped",
-            |cloud| around(cloud, |it| it.drops_authorization = true),
-            ["ok", "no_session", "header_dropped"],
-        ),
+        "413 | status no_session usable",
+        "header dropped | ok no_session header_dropped",
         // What only a login can tell.
-        (
-            "user deleted",
-            |cloud| cloud.user("ana").deleted = true,
-            ["refused", "no_session", "no_user"],
-        ),
-        (
-            "password changed",
-            |cloud| cloud.user("ana").password.clear(),
-            ["refused", "no_session", "usable"],
-        ),
-        (
-            "client deleted",
-            |cloud| cloud.client("22222222-2222-4222-8222-222222222222").deleted = true,
-            ["refused", "no_session", "usable"],
-        ),
-        (
-            "keys made anew",
-            HelloCloud::renew_keys,
-            ["ok", "no_session", "no_session"],
-        ),
-    ];
-    for story in stories {
-        tell("hellocloud", story, |servers, happens| {
-            servers.hellocloud(happens)
+        "user deleted | refused no_session no_user",
+        "password changed | refused no_session usable",
+        "client deleted | refused no_session usable",
+        "keys made anew | ok no_session no_session",
+    ]) {
+        tell("hellocloud", name, found, |servers| {
+            servers.hellocloud(move |cloud| befall_hellocloud(cloud, name))
         });
     }
 }
 
 #[test]
 fn gluo() {
-    let stories: [Story<Gluo>; 5] = [
-        ("in order", |_| (), FINE),
-        ("vtiger 7", |gluo| gluo.version = Version::Seven, FINE),
-        ("warnings", |gluo| gluo.errors = Errors::Warnings, FINE),
-        (
-            "inactive",
-            |gluo| gluo.user("admin").active = false,
-            ["refused", "no_session", "usable"],
-        ),
-        (
-            "another key",
-            |gluo| gluo.user("admin").change_key(),
-            ["refused", "no_session", "usable"],
-        ),
-    ];
-    for story in stories {
-        tell("gluo", story, |servers, happens| servers.gluo(happens));
+    for [name, found] in cells([
+        "in order | ok no_session usable",
+        "vtiger 7 | ok no_session usable",
+        "warnings | ok no_session usable",
+        "inactive | refused no_session usable",
+        "another key | refused no_session usable",
+    ]) {
+        tell("gluo", name, found, |servers| {
+            servers.gluo(move |gluo| befall_gluo(gluo, name))
+        });
     }
 }
 
-fn tell<S: 'static>(
-    system: &str,
-    (name, happens, expected): Story<S>,
-    on: fn(&Servers, fn(&mut S)),
-) {
+fn tell(system: &str, name: &str, expected: &str, befall: impl FnOnce(&Servers)) {
     let servers = Servers::start();
     let [before, after] = [five_at(&servers), five_at(&servers)];
     before.run(&format!("login {system}")).answer();
-    on(&servers, happens);
+    befall(&servers);
     let without = status(&after, system);
     let told = [login(&after, system), without, status(&before, system)];
-    let found = [0, 1, 2].map(|at| told[at].0.as_str());
+    let found = [0, 1, 2].map(|at| told[at].0.as_str()).join(" ");
     assert_eq!(found, expected, "{system}, {name}: {told:?}");
     for (_, text) in &told {
         assert!(!doubts_the_url(text), "{system}, {name}: {text}");

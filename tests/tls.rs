@@ -16,7 +16,7 @@ use std::process::{Child, Command, Stdio};
 use crate::broker;
 use crate::support::machine::{installed, make_pipe, signal};
 use crate::support::tls::Identity;
-use crate::support::{Machine, Reply, Server, at_once};
+use crate::support::{Machine, Reply, Server, at_once, cells};
 
 /// What `openssl x509 -hash` prints for the subject `CN=root`.
 const HASH: &str = "dcaaf7f0";
@@ -45,12 +45,21 @@ fn with(
     params
 }
 
+/// A certificate of its own that says that it is no CA's.
+fn no_ca() -> Identity {
+    Identity::alone(with(named("root"), |params| {
+        params.is_ca = IsCa::ExplicitNoCa
+    }))
+}
+
 fn root(change: impl FnOnce(&mut CertificateParams)) -> Identity {
     Identity::alone(with(authority("root"), change))
 }
 
 /// Where certificates can be named.
-const PLACES: [&str; 3] = ["--ca-file", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+const PLACES: &[&str] = &["--ca-file", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+const OWN: &[&str] = &["--ca-file"];
+const SYSTEM: &[&str] = &["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 /// A server that presents this chain, and that a login reaches or not.
 fn serve(chain: &[&Identity], trusted: bool) -> Server {
@@ -104,19 +113,14 @@ fn expect(title: &str, places: &[&str], file: &str, chain: &[&Identity], refusal
             }
         }
         let texts = refusal.as_ref().map(std::slice::from_ref);
-        login(
-            &server,
-            &machine,
-            options,
-            texts,
-            &format!("{title}, {place}"),
-        );
+        let title = format!("{title}, {place}");
+        login(&server, &machine, options, texts, &title);
     }
 }
 
 #[test]
 fn only_a_ca_in_its_time_vouches_for_others() {
-    let no_ca = |is_ca: IsCa| move |params: &mut CertificateParams| params.is_ca = is_ca;
+    let says = |is_ca: IsCa| move |params: &mut CertificateParams| params.is_ca = is_ca;
     let usages = |usages: &'static [KeyUsagePurpose]| {
         move |params: &mut CertificateParams| params.key_usages = usages.to_vec()
     };
@@ -131,70 +135,35 @@ fn only_a_ca_in_its_time_vouches_for_others() {
             params.custom_extensions.push(extension);
         }
     };
+    let (taken, lost) = ([None; 2], [Some(LOST), Some(UNKNOWN)]);
+    let (expired, early) = (
+        [Some("comes from a CA whose certificate expired on 2020-01-01"); 2],
+        [Some("comes from a CA whose certificate is not valid yet"); 2],
+    );
+    use ExtendedKeyUsagePurpose::{ClientAuth, ServerAuth};
+    use KeyUsagePurpose::{CrlSign, DigitalSignature, KeyCertSign};
+    let past = root(|params| params.not_after = date_time_ymd(2020, 1, 1));
+    let future = root(|params| params.not_before = date_time_ymd(4000, 1, 1));
+    let endless = root(|params| params.not_after = date_time_ymd(9999, 12, 31));
+    let no_cert_sign = usages(&[DigitalSignature, CrlSign]);
     let rows = [
-        ("a CA", root(|_| {}), [None; 2]),
-        (
-            "CA:FALSE",
-            root(no_ca(IsCa::ExplicitNoCa)),
-            [Some(LOST), Some(UNKNOWN)],
-        ),
-        (
-            "no word on CAs",
-            root(no_ca(IsCa::NoCa)),
-            [Some(LOST), Some(UNKNOWN)],
-        ),
-        (
-            "keyCertSign",
-            root(usages(&[
-                KeyUsagePurpose::KeyCertSign,
-                KeyUsagePurpose::CrlSign,
-            ])),
-            [None; 2],
-        ),
-        (
-            "no keyCertSign",
-            root(usages(&[
-                KeyUsagePurpose::DigitalSignature,
-                KeyUsagePurpose::CrlSign,
-            ])),
-            [Some(LOST), Some(UNKNOWN)],
-        ),
-        (
-            "for servers",
-            root(purpose(ExtendedKeyUsagePurpose::ServerAuth)),
-            [None; 2],
-        ),
-        (
-            "for clients",
-            root(purpose(ExtendedKeyUsagePurpose::ClientAuth)),
-            [Some(LOST), Some(UNKNOWN)],
-        ),
-        (
-            "something critical",
-            root(unheard_of(true)),
-            [Some(LOST), Some(UNKNOWN)],
-        ),
-        ("something else", root(unheard_of(false)), [None; 2]),
-        (
-            "expired",
-            root(|params| params.not_after = date_time_ymd(2020, 1, 1)),
-            [Some("comes from a CA whose certificate expired on 2020-01-01"); 2],
-        ),
-        (
-            "not yet valid",
-            root(|params| params.not_before = date_time_ymd(4000, 1, 1)),
-            [Some("comes from a CA whose certificate is not valid yet"); 2],
-        ),
-        (
-            "without an end",
-            root(|params| params.not_after = date_time_ymd(9999, 12, 31)),
-            [None; 2],
-        ),
+        ("a CA", root(|_| {}), taken),
+        ("CA:FALSE", root(says(IsCa::ExplicitNoCa)), lost),
+        ("no word on CAs", root(says(IsCa::NoCa)), lost),
+        ("keyCertSign", root(usages(&[KeyCertSign, CrlSign])), taken),
+        ("no keyCertSign", root(no_cert_sign), lost),
+        ("for servers", root(purpose(ServerAuth)), taken),
+        ("for clients", root(purpose(ClientAuth)), lost),
+        ("something critical", root(unheard_of(true)), lost),
+        ("something else", root(unheard_of(false)), taken),
+        ("expired", past, expired),
+        ("not yet valid", future, early),
+        ("without an end", endless, taken),
     ];
     at_once(&rows, |(title, root, [own, system])| {
         let server = root.sign(named("server"));
-        expect(title, &PLACES[..1], &root.pem(), &[&server], *own);
-        expect(title, &PLACES[1..], &root.pem(), &[&server], *system);
+        expect(title, OWN, &root.pem(), &[&server], *own);
+        expect(title, SYSTEM, &root.pem(), &[&server], *system);
     });
 }
 
@@ -202,32 +171,21 @@ fn only_a_ca_in_its_time_vouches_for_others() {
 fn a_server_vouches_for_no_other() {
     let issuer = Identity::alone(authority("issuer"));
     let rows = [
-        (
-            "signed by itself",
-            Identity::alone(with(named("root"), |params| {
-                params.is_ca = IsCa::ExplicitNoCa
-            })),
-        ),
+        ("signed by itself", no_ca()),
         ("signed by a CA", issuer.sign(named("root"))),
     ];
     at_once(&rows, |(title, known)| {
-        let other = known.sign(named("other"));
-        expect(title, &PLACES[..1], &known.pem(), &[&other], Some(LOST));
-        expect(
-            title,
-            &PLACES[..1],
-            &known.pem(),
-            &[&other, known],
-            Some(LOST),
-        );
-        expect(title, &PLACES[1..], &known.pem(), &[&other], Some(UNKNOWN));
+        let (other, pem) = (known.sign(named("other")), known.pem());
+        expect(title, OWN, &pem, &[&other], Some(LOST));
+        expect(title, OWN, &pem, &[&other, known], Some(LOST));
+        expect(title, SYSTEM, &pem, &[&other], Some(UNKNOWN));
         // The server's next certificate, under the same name, or that of somebody else.
         for other in [
             Identity::alone(named("root")),
             issuer.sign(named("root")),
             issuer.sign(named("else")),
         ] {
-            expect(title, &PLACES[..1], &known.pem(), &[&other], Some(LOST));
+            expect(title, OWN, &known.pem(), &[&other], Some(LOST));
         }
     });
 }
@@ -238,76 +196,38 @@ fn a_servers_own_certificate_is_taken_from_the_ca_file_alone() {
     let both = with(named("root"), |params| {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)
     });
-    let elsewhere = with(
-        CertificateParams::new(["other.example".to_owned()]).expect("a name"),
-        |params| {
-            params.distinguished_name.push(DnType::CommonName, "root");
-        },
-    );
-    let expired = with(both.clone(), |params| {
-        params.not_after = date_time_ymd(2020, 1, 1)
-    });
-    let early = with(both.clone(), |params| {
-        params.not_before = date_time_ymd(4000, 1, 1)
-    });
+    let mut elsewhere = CertificateParams::new(["other.example".to_owned()]).expect("a name");
+    elsewhere
+        .distinguished_name
+        .push(DnType::CommonName, "root");
+    let (mut past, mut early) = (both.clone(), both.clone());
+    past.not_after = date_time_ymd(2020, 1, 1);
+    early.not_before = date_time_ymd(4000, 1, 1);
+    let alone = |params: &CertificateParams| Identity::alone(params.clone());
+    let other = Some("is for another name: other.example");
+    let expired = Some("'s certificate expired on 2020-01-01");
+    let not_yet = Some("'s certificate is not valid yet");
     let rows = [
-        (
-            "CA:FALSE",
-            Identity::alone(with(named("root"), |params| {
-                params.is_ca = IsCa::ExplicitNoCa
-            })),
-            None,
-        ),
+        ("CA:FALSE", no_ca(), None),
         ("no word on CAs", Identity::alone(named("root")), None),
-        ("CA:TRUE", Identity::alone(both), None),
+        ("CA:TRUE", alone(&both), None),
         ("signed by a CA", issuer.sign(named("root")), None),
-        (
-            "another name",
-            Identity::alone(elsewhere.clone()),
-            Some("is for another name: other.example"),
-        ),
-        (
-            "another name, signed",
-            issuer.sign(elsewhere),
-            Some("is for another name: other.example"),
-        ),
-        (
-            "expired",
-            Identity::alone(expired.clone()),
-            Some("'s certificate expired on 2020-01-01"),
-        ),
-        (
-            "expired, signed",
-            issuer.sign(expired),
-            Some("'s certificate expired on 2020-01-01"),
-        ),
-        (
-            "not yet valid",
-            Identity::alone(early),
-            Some("'s certificate is not valid yet"),
-        ),
+        ("another name", alone(&elsewhere), other),
+        ("another name, signed", issuer.sign(elsewhere), other),
+        ("expired", alone(&past), expired),
+        ("expired, signed", issuer.sign(past), expired),
+        ("not yet valid", alone(&early), not_yet),
     ];
     at_once(&rows, |(title, server, refusal)| {
-        expect(title, &PLACES[..1], &server.pem(), &[server], *refusal);
+        let pem = server.pem();
+        expect(title, OWN, &pem, &[server], *refusal);
         // Elsewhere it is refused, for whichever reason comes first.
-        expect(
-            title,
-            &PLACES[1..],
-            &server.pem(),
-            &[server],
-            Some("127.0.0.1"),
-        );
+        expect(title, SYSTEM, &pem, &[server], Some("127.0.0.1"));
     });
     let (_, server, _) = &rows[2];
-    let stranger = Identity::alone(authority("stranger"));
+    let stranger = Identity::alone(authority("stranger")).pem();
     let refusal = Some(" presents a CA's certificate as its own");
-    expect(
-        "CA:TRUE, not named",
-        &PLACES[..1],
-        &stranger.pem(),
-        &[server],
-        refusal,
-    );
+    expect("CA:TRUE, not named", OWN, &stranger, &[server], refusal);
 }
 
 #[test]
@@ -318,29 +238,16 @@ fn a_file_may_have_several_certificates() {
     let server = right.sign(named("server"));
     for other in [&useless, &stranger, &expired] {
         for file in [right.pem() + &other.pem(), other.pem() + &right.pem()] {
-            expect("one of two", &PLACES, &file, &[&server], None);
+            expect("one of two", PLACES, &file, &[&server], None);
         }
     }
     let marked = format!("\u{feff}{}", right.pem());
     expect("a byte order mark", &PLACES[..2], &marked, &[&server], None);
-    expect(
-        "a server's beside a CA's",
-        &PLACES[..1],
-        &(useless.pem() + &stranger.pem()),
-        &[&useless],
-        None,
-    );
-    let (other, elsewhere) = (
-        useless.sign(named("other")),
-        Identity::alone(authority("elsewhere")),
-    );
-    expect(
-        "the CA is another",
-        &PLACES[..1],
-        &(useless.pem() + &elsewhere.pem()),
-        &[&other],
-        Some(LOST),
-    );
+    let both = useless.pem() + &stranger.pem();
+    expect("a server's beside a CA's", OWN, &both, &[&useless], None);
+    let other = useless.sign(named("other"));
+    let both = useless.pem() + &Identity::alone(authority("elsewhere")).pem();
+    expect("the CA is another", OWN, &both, &[&other], Some(LOST));
 }
 
 #[test]
@@ -357,60 +264,23 @@ fn cas_between_must_be_such_and_no_more_than_the_root_allows() {
     let as_is = |_: &mut CertificateParams| {};
     let [server, lower, upper] = &chain(&free, as_is);
     let direct = [&none.sign(named("server"))];
-    expect(
-        "a CA between",
-        &PLACES,
-        &free.pem(),
-        &[server, lower, upper],
-        None,
-    );
-    expect(
-        "in any order",
-        &PLACES,
-        &free.pem(),
-        &[server, &free, upper, lower],
-        None,
-    );
-    expect(
-        "the one in the middle is known",
-        &PLACES[..2],
-        &upper.pem(),
-        &[server, lower],
-        None,
-    );
-    expect(
-        "no CA between is allowed",
-        &PLACES,
-        &none.pem(),
-        &direct,
-        None,
-    );
-    expect(
-        "nor is one sent",
-        &PLACES,
-        &none.pem(),
-        &[direct[0], &none],
-        None,
-    );
+    let taken = |title, root: &Identity, sent: &[&Identity]| {
+        expect(title, PLACES, &root.pem(), sent, None);
+    };
+    taken("a CA between", &free, &[server, lower, upper]);
+    taken("in any order", &free, &[server, &free, upper, lower]);
+    let (title, pem) = ("the one in the middle is known", upper.pem());
+    expect(title, &PLACES[..2], &pem, &[server, lower], None);
+    taken("no CA between is allowed", &none, &direct);
+    taken("nor is one sent", &none, &[direct[0], &none]);
     let between = one.sign(authority("between"));
     let below = between.sign(named("server"));
-    expect(
-        "one is allowed",
-        &PLACES,
-        &one.pem(),
-        &[&below, &between, &one],
-        None,
-    );
+    taken("one is allowed", &one, &[&below, &between, &one]);
     for root in [&none, &one] {
         let [server, lower, upper] = &chain(root, as_is);
         for sent in [vec![server, lower, upper], vec![server, upper, root, lower]] {
-            expect(
-                "more than allowed",
-                &PLACES,
-                &root.pem(),
-                &sent,
-                Some("'s certificate "),
-            );
+            let (pem, refused) = (root.pem(), Some("'s certificate "));
+            expect("more than allowed", PLACES, &pem, &sent, refused);
         }
     }
     let unable: [fn(&mut CertificateParams); 3] = [
@@ -420,13 +290,8 @@ fn cas_between_must_be_such_and_no_more_than_the_root_allows() {
     ];
     for change in unable {
         let [server, lower, upper] = &chain(&free, change);
-        expect(
-            "no CA between",
-            &PLACES,
-            &free.pem(),
-            &[server, lower, upper],
-            Some(UNKNOWN),
-        );
+        let sent = [server, lower, upper];
+        expect("no CA between", PLACES, &free.pem(), &sent, Some(UNKNOWN));
     }
 }
 
@@ -435,44 +300,23 @@ fn cas_between_must_be_such_and_no_more_than_the_root_allows() {
 fn a_folder_has_what_its_hash_names() {
     let (right, stranger) = (root(|_| {}), root(|_| {}));
     let chain = [&right.sign(named("server"))];
-    let name = |end: &str| [HASH, end].concat();
-    let rows = [
-        (vec![name(".0")], true),
-        (vec![name(".0"), "README".to_owned()], true),
-        (vec![name(".1")], false),
-        (vec![name(".00")], false),
-        (vec![name(".0.disabled")], false),
-        (vec![name(".r0")], false),
-        (vec![name("")], false),
-        (vec![name(".0").to_uppercase()], false),
-        (vec![["0", &name(".0")].concat()], false),
-        (vec!["00000000.0".to_owned()], false),
-        (
-            vec![
-                "root.pem".to_owned(),
-                "root.crt".to_owned(),
-                ".root.swp".to_owned(),
-            ],
-            false,
-        ),
-    ];
-    at_once(&rows, |(names, trusted)| {
-        let server = serve(&chain, *trusted);
+    let upper = HASH.to_uppercase();
+    let names = "HASH.0|HASH.0 README|HASH.1|HASH.00|HASH.0.disabled|HASH.r0|HASH|UPPER.0|0HASH.0|00000000.0|\
+                 root.pem root.crt .root.swp";
+    at_once(names.split('|').enumerate(), |(number, names)| {
+        let trusted = number < 2;
+        let server = serve(&chain, trusted);
         let mut machine = broker::DEMO.machine(&server.url());
         let folder = machine.path("certs");
         std::fs::create_dir(&folder).expect("a folder");
-        for name in names {
+        for name in names.split(' ') {
+            let name = name.replace("HASH", HASH).replace("UPPER", &upper);
             std::fs::write(folder.join(name), right.pem()).expect("a file");
         }
         std::fs::write(folder.join("11111111.0"), stranger.pem()).expect("a file");
         machine.set("SSL_CERT_DIR", folder.to_str().expect("UTF-8"));
-        login(
-            &server,
-            &machine,
-            "",
-            (!trusted).then_some(&[UNKNOWN]),
-            &format!("{names:?}"),
-        );
+        let refusal: Option<&[&str]> = (!trusted).then_some(&[UNKNOWN]);
+        login(&server, &machine, "", refusal, names);
     });
 }
 
@@ -515,17 +359,10 @@ fn of_one_hash_several_and_of_folders_several_and_a_file_before_them() {
                 machine.set("SSL_CERT_FILE", path.to_str().expect("UTF-8"));
             }
         }
-        machine.set(
-            "SSL_CERT_DIR",
-            &format!("{}::{}", one.display(), two.display()),
-        );
-        login(
-            &server,
-            &machine,
-            "",
-            (!trusted).then_some(&[UNKNOWN]),
-            &format!("{places:?}"),
-        );
+        let folders = format!("{}::{}", one.display(), two.display());
+        machine.set("SSL_CERT_DIR", &folders);
+        let refusal: Option<&[&str]> = (!trusted).then_some(&[UNKNOWN]);
+        login(&server, &machine, "", refusal, &format!("{places:?}"));
     });
 }
 
@@ -554,32 +391,24 @@ fn openssl(folder: &Path, line: &str) {
         .current_dir(folder)
         .output();
     let run = run.expect("openssl");
-    assert!(
-        run.status.success(),
-        "{line}: {}",
-        String::from_utf8_lossy(&run.stderr)
-    );
+    let told = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{line}: {told}");
 }
 
 /// Makes a CA's certificate with OpenSSL: `NAME.pem` and `NAME.key`.
 fn make_root(folder: &Path, name: &str, subject: &str, key: &str, more: &str) {
-    openssl(
-        folder,
-        &format!(
-            "req -x509 -newkey {key} -nodes -days 30 -keyout {name}.key -out {name}.pem -subj /CN={subject}{more}"
-        ),
-    );
+    let files = format!("-keyout {name}.key -out {name}.pem");
+    let line = format!("req -x509 -newkey {key} -nodes -days 30 {files} -subj /CN={subject}{more}");
+    openssl(folder, &line);
 }
 
 /// Makes a server's certificate with such a CA's signature, and with these extensions.
 fn issue(folder: &Path, name: &str, ca: &str, extensions: &str, key: &str, sign: &str) {
-    openssl(
-        folder,
-        &format!("req -newkey {key} -nodes -keyout {name}.key -out {name}.csr -subj /CN=127.0.0.1"),
-    );
-    let mut line = format!(
-        "x509 -req -in {name}.csr -CA {ca}.pem -CAkey {ca}.key -set_serial 7 -out {name}.pem {sign}"
-    );
+    let files = format!("-keyout {name}.key -out {name}.csr");
+    let request = format!("req -newkey {key} -nodes {files} -subj /CN=127.0.0.1");
+    openssl(folder, &request);
+    let by = format!("-CA {ca}.pem -CAkey {ca}.key");
+    let mut line = format!("x509 -req -in {name}.csr {by} -set_serial 7 -out {name}.pem {sign}");
     if !extensions.is_empty() {
         std::fs::write(folder.join(format!("{name}.ext")), extensions).expect("a file");
         line += &format!(" -extfile {name}.ext");
@@ -591,19 +420,10 @@ fn issue(folder: &Path, name: &str, ca: &str, extensions: &str, key: &str, sign:
 struct Old(Child, u16);
 
 impl Old {
-    fn start(folder: &Path, name: &str, options: &[&str]) -> Self {
-        let (certificate, key) = (format!("{name}.pem"), format!("{name}.key"));
+    fn start(folder: &Path, name: &str, options: &str) -> Self {
+        let line = format!("s_server -accept 127.0.0.1:0 -cert {name}.pem -key {name}.key");
         let mut child = Command::new("openssl")
-            .args([
-                "s_server",
-                "-accept",
-                "127.0.0.1:0",
-                "-cert",
-                &certificate,
-                "-key",
-                &key,
-            ])
-            .args(options)
+            .args(line.split(' ').chain(options.split(' ')))
             .current_dir(folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -646,123 +466,25 @@ fn each_verdict_has_a_sentence_and_a_next_step_of_its_own() {
     if !installed("openssl") {
         return;
     }
-    let replace = "the server's administrator must replace it";
-    let name = "subjectAltName=IP:127.0.0.1\n";
-    let rows = [
-        (
-            "sha1",
-            "free",
-            name,
-            "rsa:2048",
-            "-sha1",
-            [
-                "has a signature that is no longer safe, such as SHA-1",
-                replace,
-            ],
-        ),
-        (
-            "rsa1024",
-            "free",
-            name,
-            "rsa:1024",
-            "-sha256",
-            ["has an RSA key of 1024 bits", "at least 2048 bits"],
-        ),
-        (
-            "rsa1536",
-            "free",
-            name,
-            "rsa:1536",
-            "-sha256",
-            ["has an RSA key of 1536 bits", "at least 2048 bits"],
-        ),
-        (
-            "small-ca",
-            "small",
-            name,
-            "rsa:2048",
-            "-sha256",
-            ["has an RSA key of 1024 bits", "at least 2048 bits"],
-        ),
-        (
-            "purpose",
-            "free",
-            "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=clientAuth\n",
-            "rsa:2048",
-            "-sha256",
-            ["is not for servers", replace],
-        ),
-        (
-            "v1",
-            "free",
-            "",
-            "rsa:2048",
-            "-sha256",
-            ["is version 1", replace],
-        ),
-        (
-            "nosan",
-            "free",
-            "basicConstraints=CA:FALSE\n",
-            "rsa:2048",
-            "-sha256",
-            ["names no host: it has no subjectAltName", replace],
-        ),
-        (
-            "other",
-            "free",
-            "subjectAltName=DNS:other.example\n",
-            "rsa:2048",
-            "-sha256",
-            ["is for another name", "other.example"],
-        ),
-        (
-            "constraint",
-            "narrow",
-            name,
-            "rsa:2048",
-            "-sha256",
-            ["a CA that may not sign for this name", "from another CA"],
-        ),
-        (
-            "critical",
-            "free",
-            "subjectAltName=IP:127.0.0.1\n1.2.3.4=critical,ASN1:UTF8String:x\n",
-            "rsa:2048",
-            "-sha256",
-            ["has a critical extension", replace],
-        ),
-        (
-            "ca",
-            "free",
-            "subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:TRUE\n",
-            "rsa:2048",
-            "-sha256",
-            [
-                "presents a CA's certificate as its own",
-                "make one for the server",
-            ],
-        ),
-        (
-            "key",
-            "namesake",
-            name,
-            "rsa:2048",
-            "-sha256",
-            [
-                "an unknown issuer with the name of a known one",
-                "--ca-file",
-            ],
-        ),
-        (
-            "unknown",
-            "stranger",
-            name,
-            "rsa:2048",
-            "-sha256",
-            ["comes from an unknown issuer", "--ca-file"],
-        ),
-    ];
+    const NAME: &str = "subjectAltName=IP:127.0.0.1\n";
+    let rows = cells([
+        "sha1 | free | NAME | rsa:2048 -sha1 | has a signature that is no longer safe, such as SHA-1 | REPLACE",
+        "rsa1024 | free | NAME | rsa:1024 -sha256 | has an RSA key of 1024 bits | at least 2048 bits",
+        "rsa1536 | free | NAME | rsa:1536 -sha256 | has an RSA key of 1536 bits | at least 2048 bits",
+        "small-ca | small | NAME | rsa:2048 -sha256 | has an RSA key of 1024 bits | at least 2048 bits",
+        "purpose | free | NAMEextendedKeyUsage=clientAuth\n | rsa:2048 -sha256 | is not for servers | REPLACE",
+        "v1 | free |  | rsa:2048 -sha256 | is version 1 | REPLACE",
+        "nosan | free | basicConstraints=CA:FALSE\n | rsa:2048 -sha256 | \
+            names no host: it has no subjectAltName | REPLACE",
+        "other | free | subjectAltName=DNS:other.example\n | rsa:2048 -sha256 | is for another name | other.example",
+        "constraint | narrow | NAME | rsa:2048 -sha256 | a CA that may not sign for this name | from another CA",
+        "critical | free | NAME1.2.3.4=critical,ASN1:UTF8String:x\n | rsa:2048 -sha256 | \
+            has a critical extension | REPLACE",
+        "ca | free | NAMEbasicConstraints=CA:TRUE\n | rsa:2048 -sha256 | \
+            presents a CA's certificate as its own | make one for the server",
+        "key | namesake | NAME | rsa:2048 -sha256 | an unknown issuer with the name of a known one | --ca-file",
+        "unknown | stranger | NAME | rsa:2048 -sha256 | comes from an unknown issuer | --ca-file",
+    ]);
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     make_root(folder, "free", "free", "rsa:2048", "");
@@ -771,24 +493,26 @@ fn each_verdict_has_a_sentence_and_a_next_step_of_its_own() {
     make_root(folder, "stranger", "stranger", "rsa:2048", "");
     let narrow = " -addext nameConstraints=critical,permitted;IP:10.0.0.0/255.0.0.0";
     make_root(folder, "narrow", "narrow", "rsa:2048", narrow);
-    at_once(rows, |(title, ca, extensions, key, sign, texts)| {
-        issue(folder, title, ca, extensions, key, sign);
-        let server = Old::start(folder, title, &["-cipher", "ALL:@SECLEVEL=0"]);
-        let trusted = if matches!(title, "key" | "unknown") {
-            "free"
-        } else {
-            ca
-        };
+    at_once(rows, |[title, ca, extensions, made, said, next]| {
+        let (key, sign) = made.split_once(' ').expect("a key and a hash");
+        issue(
+            folder,
+            title,
+            ca,
+            &extensions.replace("NAME", NAME),
+            key,
+            sign,
+        );
+        let server = Old::start(folder, title, "-cipher ALL:@SECLEVEL=0");
+        let unknown = matches!(title, "key" | "unknown");
+        let trusted = if unknown { "free" } else { ca };
         let (_machine, outcome) = server.login(folder, &format!("{trusted}.pem"));
+        let next = next.replace("REPLACE", "the server's administrator must replace it");
         outcome
-            .fails(5, &texts)
+            .fails(5, &[said, &next])
             .says(&[r#""code":"certificate""#, r#""retryable":false"#]);
-        if !matches!(title, "key" | "unknown") {
-            assert!(
-                !outcome.stderr.contains("unknown issuer"),
-                "{title}: {outcome}"
-            );
-        }
+        let told = outcome.stderr.contains("unknown issuer");
+        assert!(unknown || !told, "{title}: {outcome}");
     });
 }
 
@@ -805,87 +529,46 @@ fn what_a_server_cannot_speak_is_told_from_what_it_wants() {
         "supports no TLS newer than 1.1",
         "ciphers of TLS 1.2 with ECDHE",
     );
-    let rows: [(&[&str], &str); 6] = [
-        (&["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], old),
-        (&["-tls1", "-cipher", "ALL:@SECLEVEL=0"], old),
-        (&["-tls1_2", "-cipher", "AES128-SHA:@SECLEVEL=0"], cipher),
-        (&["-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256"], cipher),
-        (
-            &["-tls1_3", "-ciphersuites", "TLS_AES_128_CCM_SHA256"],
-            cipher,
-        ),
-        (
-            &["-tls1_3", "-Verify", "1"],
-            "it may require a client certificate",
-        ),
+    let rows = [
+        ("-tls1_1 -cipher ALL:@SECLEVEL=0", old),
+        ("-tls1 -cipher ALL:@SECLEVEL=0", old),
+        ("-tls1_2 -cipher AES128-SHA:@SECLEVEL=0", cipher),
+        ("-tls1_2 -cipher DHE-RSA-AES128-GCM-SHA256", cipher),
+        ("-tls1_3 -ciphersuites TLS_AES_128_CCM_SHA256", cipher),
+        ("-tls1_3 -Verify 1", "it may require a client certificate"),
     ];
     at_once(rows, |(options, text)| {
         let server = Old::start(folder, "s", options);
         let (_machine, outcome) = server.login(folder, "s.pem");
-        assert_eq!(outcome.code, 5, "{options:?}: {outcome}");
+        assert_eq!(outcome.code, 5, "{options}: {outcome}");
         outcome.says(&[text]);
-        let client = outcome.stderr.contains("client certificate");
-        assert_eq!(
-            client,
-            text.contains("client certificate"),
-            "{options:?}: {outcome}"
-        );
+        let [client, meant] =
+            [outcome.stderr.as_str(), text].map(|text| text.contains("client certificate"));
+        assert_eq!(client, meant, "{options}: {outcome}");
     });
 }
 
 #[test]
 fn certificates_that_the_environment_names_and_are_not_there_are_named() {
     let server = Server::start_tls(root(|_| {}).serve(&[]), Vec::new());
-    let rows: [(&str, &str, &[&str]); 9] = [
-        (
-            "SSL_CERT_FILE",
-            "/gone/cacert.pem",
-            &["SSL_CERT_FILE names /gone/cacert.pem: no such file"],
-        ),
-        (
-            "SSL_CERT_DIR",
-            "/gone/certs",
-            &["SSL_CERT_DIR names /gone/certs: no such file"],
-        ),
-        (
-            "SSL_CERT_DIR",
-            "/gone/certs:/gone/too",
-            &["SSL_CERT_DIR names /gone/certs"],
-        ),
-        ("SSL_CERT_FILE", "", &["SSL_CERT_FILE is set and empty"]),
-        (
-            "SSL_CERT_FILE",
-            "empty",
-            &["SSL_CERT_FILE names ", "contains no CA's certificate"],
-        ),
-        (
-            "SSL_CERT_FILE",
-            "noise",
-            &["SSL_CERT_FILE names ", "contains no CA's certificate"],
-        ),
-        (
-            "SSL_CERT_FILE",
-            ".",
-            &["SSL_CERT_FILE names ", "contains no CA's certificate"],
-        ),
-        (
-            "SSL_CERT_FILE",
-            "/dev/zero",
-            &["SSL_CERT_FILE names /dev/zero, which contains no CA's certificate"],
-        ),
-        (
-            "SSL_CERT_DIR",
-            "noise",
-            &["SSL_CERT_DIR names ", "contains no CA's certificate"],
-        ),
-    ];
-    for (name, value, texts) in rows {
+    for [name, value, said, more] in cells([
+        "SSL_CERT_FILE | /gone/cacert.pem | names /gone/cacert.pem: no such file | ",
+        "SSL_CERT_DIR | /gone/certs | names /gone/certs: no such file | ",
+        "SSL_CERT_DIR | /gone/certs:/gone/too | names /gone/certs | ",
+        "SSL_CERT_FILE |  | is set and empty | ",
+        "SSL_CERT_FILE | empty | names  | contains no CA's certificate",
+        "SSL_CERT_FILE | noise | names  | contains no CA's certificate",
+        "SSL_CERT_FILE | . | names  | contains no CA's certificate",
+        "SSL_CERT_FILE | /dev/zero | names /dev/zero, which contains no CA's certificate | ",
+        "SSL_CERT_DIR | noise | names  | contains no CA's certificate",
+    ]) {
         let mut machine = broker::DEMO.machine(&server.url());
         machine.write("empty", "");
         machine.write("noise", "-----BEGIN CERTIFICATE-----\n");
         machine.set(name, value);
         let outcome = machine.run("login broker");
-        outcome.fails(5, texts).says(&["hint: unset ", name]);
+        outcome.fails(5, &[&format!("{name} {said}"), more]);
+        outcome.says(&["hint: unset ", name]);
     }
     // A pipe is read as a file is.
     let root = root(|_| {});

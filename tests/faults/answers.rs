@@ -56,13 +56,11 @@ fn the_body_decides_and_not_its_type() {
             .into_iter()
             .chain(steps::of_kind(steps::Kind::Renewal))
     };
-    Row::new(17)
-        .at(steps())
+    Row::of(17, steps())
         .fault(|scene| Reply::http(200, "text/html; charset=UTF-8", scene.good()))
         .check();
     for content_type in ["text/plain", "application/octet-stream", ""] {
-        Row::new(17)
-            .at(steps())
+        Row::of(17, steps())
             .brief()
             .fault(|scene| Reply::http(200, content_type, scene.good()))
             .check();
@@ -74,8 +72,7 @@ fn a_byte_order_mark_is_passed_over() {
     let steps = steps::logins()
         .into_iter()
         .chain(steps::of_kind(steps::Kind::Renewal));
-    Row::new(18)
-        .at(steps)
+    Row::of(18, steps)
         .fault(|scene| Reply::json(200, ["\u{feff}", &scene.good()].concat()))
         .check();
 }
@@ -96,8 +93,7 @@ fn text_of_php_around_the_answer() {
         |scene| [notice(scene), scene.good(), notice(scene)].concat(),
     ];
     for (place, body) in around.into_iter().enumerate() {
-        Row::new(19)
-            .at(steps::logins())
+        Row::of(19, steps::logins())
             .at(steps::of_kind(steps::Kind::Renewal))
             .fault(move |scene| Reply::json(200, body(scene)))
             .says(&[
@@ -279,8 +275,7 @@ fn a_lifetime_that_is_none() {
         .map(steps::named)
     };
     for value in "-1 0 null 1e20 18446744073709551615 \"soon\" [] 0.5 1e400".split(' ') {
-        let row = Row::new(23)
-            .at(steps())
+        let row = Row::of(23, steps())
             .fault(move |scene| Reply::json(200, scene.good().replace("3600", value)))
             .says(&["the server does not say how long its token lasts"])
             // What nobody knows the end of is not stored; what was there stays.
@@ -302,8 +297,7 @@ fn a_lifetime_that_is_none() {
                 .good()
                 .replacen('{', &format!("{{\"Created\":{created},"), 1)
         };
-        Row::new(23)
-            .at([steps::named("broker's login")])
+        Row::of(23, [steps::named("broker's login")])
             .brief()
             .fault(move |scene| Reply::json(200, body(scene)))
             .but(move |_, promise| {
@@ -350,11 +344,9 @@ fn a_session_that_is_none() {
         ("00", 6, "there is no session in the"),
     ] {
         let body = format!(r#"{{"codigo":"{code}","idSessao":"NA"}}"#);
-        let row = Row::new(24)
-            .at(systemsway)
+        let row = Row::of(24, systemsway)
             .fault(move |_| Reply::json(200, &body))
-            .exit(exit)
-            .says(&[text]);
+            .fails(exit, &[text]);
         if exit == 4 {
             row.check()
         } else {
@@ -394,8 +386,7 @@ const OBEYED: &str = r#"'"`touch+ran`$(touch+ran)$HOME\n!!%s%;touch${IFS}ran;#&|
 
 #[test]
 fn a_session_full_of_what_shells_obey() {
-    Row::new(26)
-        .at(sessions())
+    Row::of(26, sessions())
         .fault(|scene| {
             scene.replace_token(OBEYED);
             Reply::json(200, scene.good())
@@ -416,11 +407,7 @@ fn a_session_full_of_what_shells_obey() {
             );
             let run = scene.run(scene.machine.shell_command(shell, &script));
             let stdout = Stdout::Session(format!("{}\n", scene.given().token));
-            let promise = Promise {
-                stdout,
-                entry: Kept::Replaced,
-                ..Promise::exit(0)
-            };
+            let promise = Promise::exit(0).prints(stdout).replaced();
             assert_eq!(promise.broken(&scene, &run), [""; 0], "{shell}, {system}");
         }
     }
@@ -449,8 +436,7 @@ fn a_session_that_is_too_long() {
 #[test]
 fn renewals_that_cannot_be_read_give_way_to_a_login() {
     for body in ["", "[]", "{\"x\":", "Invalid request"] {
-        Row::new(20)
-            .at(steps::of_kind(steps::Kind::Renewal))
+        Row::of(20, steps::of_kind(steps::Kind::Renewal))
             .fault(move |scene| vec![Reply::json(200, body), Reply::json(200, scene.good())])
             .check();
     }
@@ -463,8 +449,7 @@ fn an_answer_of_any_kind_may_end_a_check() {
         let answered = steps::all()
             .into_iter()
             .filter(|step| matches!(step.kind, Kind::Check | Kind::Revocation));
-        Row::new(20)
-            .at(answered)
+        Row::of(20, answered)
             .fault(move |_| Reply::json(200, body))
             .exit(6)
             .check();
@@ -474,8 +459,7 @@ fn an_answer_of_any_kind_may_end_a_check() {
 #[test]
 fn bytes_that_mean_nothing() {
     for length in [1, 7, 60, 400, 3000] {
-        Row::new(79)
-            .at(steps::last())
+        Row::of(79, steps::last())
             .brief()
             .fault(move |_| {
                 let mut bytes = vec![0; length];

@@ -42,14 +42,12 @@ fn a_connection_that_ends_before_the_answer_does() {
         (9, Reply::Last(b"HTTP/1.1 200 OK\r\nContent-Le".to_vec())),
     ];
     for (place, (number, reply)) in replies.into_iter().enumerate() {
-        Row::new(number)
-            .at(steps::all())
+        Row::of(number, steps::all())
             .fault(move |scene| match is_repeated(scene) {
                 true => vec![reply.clone(); 2],
                 false => each_try(scene, &reply),
             })
-            .exit(5)
-            .says(&["closed the connection before answering"])
+            .fails(5, &["closed the connection before answering"])
             .but(|scene, promise| {
                 if is_repeated(scene) {
                     promise.sent = 2;
@@ -80,28 +78,23 @@ fn an_answer_that_is_cut() {
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2000\r\n",
     ];
     for head in heads {
-        Row::new(10)
-            .at(read())
+        Row::of(10, read())
             .fault(move |scene| Reply::Last(with_head(head, scene)))
-            .exit(5)
-            .says(&["answer was cut short"])
+            .fails(5, &["answer was cut short"])
             .suspect()
             .brief_unless(head == heads[0])
             .check();
     }
-    Row::new(10)
-        .at(steps::of_kind(steps::Kind::Call))
+    Row::of(10, steps::of_kind(steps::Kind::Call))
         .fault(|_| Reply::Last(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[1, 2,".to_vec()))
-        .exit(5)
-        .says(&["answer was cut short"])
+        .fails(5, &["answer was cut short"])
         .but(|_, promise| promise.stdout = Stdout::Is("[1, 2,".to_owned()))
         .check();
 }
 
 #[test]
 fn a_server_that_is_silent() {
-    Row::new(11)
-        .at(steps::all())
+    Row::of(11, steps::all())
         .fault(|_| Reply::Silence)
         .timeout(2.0)
         .measured()
@@ -121,14 +114,12 @@ fn a_server_that_sends_a_byte_now_and_then() {
     let body = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{".to_vec();
     // A call's body may take as long as it likes, as long as something comes.
     for (bytes, steps, first) in [(head, steps::all(), true), (body, read(), false)] {
-        Row::new(12)
-            .at(steps)
+        Row::of(12, steps)
             .brief_unless(first)
             .fault(move |_| Reply::Drip(bytes.clone(), b' '))
             .timeout(2.0)
             .measured()
-            .exit(5)
-            .says(&["no answer from 127.0.0.1:", " within 2 s"])
+            .fails(5, &["no answer from 127.0.0.1:", " within 2 s"])
             .suspect()
             .check();
     }
@@ -138,32 +129,26 @@ fn a_server_that_sends_a_byte_now_and_then() {
 fn an_answer_without_an_end() {
     let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     let chunk = [b"8000\r\n".to_vec(), vec![b' '; 0x8000], b"\r\n".to_vec()].concat();
-    Row::new(13)
-        .at(read())
+    Row::of(13, read())
         .fault(move |_| Reply::Endless(head.clone(), chunk.clone()))
         .measured()
-        .exit(6)
-        .says(&["answer is larger than 1 MiB"])
+        .fails(6, &["answer is larger than 1 MiB"])
         .suspect()
         .check();
     let head = b"HTTP/1.1 200 OK\r\n".to_vec();
     let line = [b"X: ".to_vec(), vec![b'x'; 1000], b"\r\n".to_vec()].concat();
-    Row::new(13)
-        .at(steps::all())
+    Row::of(13, steps::all())
         .fault(move |_| Reply::Endless(head.clone(), line.clone()))
         .measured()
-        .exit(6)
-        .says(&["too many or too large headers"])
+        .fails(6, &["too many or too large headers"])
         .brief()
         .suspect()
         .check();
-    Row::new(13)
-        .at(read())
+    Row::of(13, read())
         .fault(|_| Reply::json(200, vec![b' '; 1024 * 1024 + 1]))
         .brief()
         .measured()
-        .exit(6)
-        .says(&["answer is larger than 1 MiB"])
+        .fails(6, &["answer is larger than 1 MiB"])
         .suspect()
         .check();
 }
@@ -181,21 +166,23 @@ static BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| {
 #[test]
 fn an_answer_that_is_compressed() {
     for encoding in ["gzip", "br", "deflate"] {
-        Row::new(14)
-            .at(read().into_iter().filter(|step| step.kind != Kind::Renewal))
-            .fault(move |_| {
-                let headers = [
-                    ("Content-Encoding", encoding),
-                    ("Content-Type", "application/json"),
-                ];
-                Reply::with_headers(200, &headers, &*BOMB)
-            })
-            .measured()
-            .exit(6)
-            .says(&["sent a compressed answer, which crmauth did not ask for"])
-            .brief_unless(encoding == "gzip")
-            .suspect()
-            .check();
+        Row::of(
+            14,
+            read().into_iter().filter(|step| step.kind != Kind::Renewal),
+        )
+        .fault(move |_| {
+            let headers = [
+                ("Content-Encoding", encoding),
+                ("Content-Type", "application/json"),
+            ];
+            Reply::with_headers(200, &headers, &*BOMB)
+        })
+        .measured()
+        .exit(6)
+        .says(&["sent a compressed answer, which crmauth did not ask for"])
+        .brief_unless(encoding == "gzip")
+        .suspect()
+        .check();
     }
 }
 
@@ -206,27 +193,23 @@ fn a_server_of_another_protocol() {
         b"220 ::error::mail.example ESMTP\r\n",
         b"\x15\x03\x03\x00\x02\x02\x28",
     ] {
-        Row::new(15)
-            .at(steps::all())
+        Row::of(15, steps::all())
             .fault(|_| Reply::Last(bytes.to_vec()))
-            .exit(6)
-            .says(&["is not an HTTP server"])
+            .fails(6, &["is not an HTTP server"])
             .unsaid(&["SSH", "mail.example"])
             .brief_unless(bytes.starts_with(b"SSH"))
             .suspect()
             .check();
     }
     // Such servers speak before they are asked.
-    Row::new(15)
-        .at(steps::first())
+    Row::of(15, steps::first())
         .fault(|scene| {
             scene
                 .server
                 .door(Door::Greeting(b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()));
             Fault::Door
         })
-        .exit(6)
-        .says(&["is not an HTTP server"])
+        .fails(6, &["is not an HTTP server"])
         .but(|scene, promise| {
             // Whether the login had left before the banner came depends on who was first.
             if scene.step.single_seat() && scene.step.kind == Kind::Login {

@@ -45,13 +45,10 @@ fn a_signal_while_an_answer_is_waited_for() {
         ];
         for (line, (signal, code)) in lines.iter().zip(signals.iter().cycle()) {
             scene.server.push([Reply::Silence]);
-            let mut promise = Promise {
-                says: vec!["error: interrupted".to_owned()],
-                ..Promise::exit(*code)
-            };
+            let mut promise = Promise::exit(*code).says(&["error: interrupted"]);
+            let said = "error: interrupted; a login under way may have taken effect";
             if line.starts_with("login") || scene.step.kind == steps::Kind::Login {
-                promise.says =
-                    vec!["error: interrupted; a login under way may have taken effect".to_owned()];
+                promise = promise.says(&[said]);
                 if scene.step.single_seat() {
                     promise.entry = Kept::Suspect;
                 }
@@ -63,7 +60,7 @@ fn a_signal_while_an_answer_is_waited_for() {
                     server.wait_for(requests);
                     strike(&work, *signal);
                 });
-                hold(58, scene, scene.command(line), &promise);
+                scene.hold(58, line, &promise);
             });
         }
     });
@@ -104,11 +101,8 @@ fn a_certificate_under_a_clock_that_is_far_off() {
     at_once(steps::usual_logins(), |step| {
         let scene = Scene::over_tls(step, &authority);
         for clock in ["@5000-01-01 00:00:00", "@1971-01-01 00:00:00"] {
-            let promise = Promise {
-                says: vec!["clock".to_owned()],
-                place: Some(scene.host()),
-                ..Promise::exit(5)
-            };
+            let mut promise = Promise::exit(5).says(&["clock"]);
+            promise.place = Some(scene.host());
             hold(59, &scene, at_time(&scene, clock, "login T"), &promise);
         }
     });

@@ -17,23 +17,10 @@ fn secret_line(scene: &Scene) -> (usize, String, String, String) {
         .lines()
         .position(|line| line.contains(scene.secret()))
         .expect("a secret");
-    let (before, rest): (Vec<&str>, Vec<&str>) = (
-        text.lines().take(at).collect(),
-        text.lines().skip(at + 1).collect(),
-    );
-    let variable = text
-        .lines()
-        .nth(at)
-        .and_then(|line| line.split('=').next())
-        .expect("a variable")
-        .to_owned();
-    let join = |lines: &[&str]| {
-        lines
-            .iter()
-            .map(|line| format!("{line}\n"))
-            .collect::<String>()
-    };
-    (at + 1, variable, join(&before), join(&rest))
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let variable = lines[at].split('=').next().expect("a variable").to_owned();
+    let [before, rest] = [&lines[..at], &lines[at + 1..]].map(|lines| lines.concat());
+    (at + 1, variable, before, rest)
 }
 
 /// A login that works with this env file.
@@ -41,7 +28,7 @@ fn works(row: u8, scene: &Scene, content: impl AsRef<[u8]>) {
     let kept = text(scene);
     scene.source(".env", content);
     welcome(scene);
-    hold(row, scene, scene.command("login T"), &delivered(scene));
+    scene.hold(row, "login T", &delivered(scene));
     scene.source(".env", kept);
 }
 
@@ -58,12 +45,7 @@ fn are_refused(row: u8, scene: &Scene, contents: impl IntoIterator<Item = Vec<u8
     let kept = text(scene);
     for (content, (line, code)) in contents.into_iter().zip(VERBS.into_iter().cycle()) {
         scene.source(".env", content);
-        hold(
-            row,
-            scene,
-            scene.command(line),
-            &before_any_request(code, says),
-        );
+        scene.hold(row, line, &before_any_request(code, says));
     }
     scene.source(".env", kept);
 }
@@ -74,11 +56,8 @@ fn line_ends_and_marks_of_other_systems() {
         let plain = text(scene);
         works(60, scene, plain.replace('\n', "\r\n"));
         works(61, scene, format!("\u{feff}{plain}"));
-        works(
-            61,
-            scene,
-            format!("\u{feff}{}", plain.replace('\n', "\r\n")),
-        );
+        let both = format!("\u{feff}{}", plain.replace('\n', "\r\n"));
+        works(61, scene, both);
     });
 }
 
@@ -93,56 +72,24 @@ fn values_that_readers_disagree_on() {
             .chars()
             .filter(char::is_ascii_alphanumeric)
             .collect();
-        scene.canary(super::canary::Canary::of(
-            super::canary::Class::Setting,
-            &word,
-        ));
+        scene.canary(Canary::of(Class::Setting, &word));
         let with = |value: &[u8]| {
             let [before, rest] = [before.as_bytes(), rest.as_bytes()];
             [before, variable.as_bytes(), b"=", value, b"\n", rest].concat()
         };
         let says = [&*line, &variable, "hint: "];
         for (row, values) in [
-            (
-                62,
-                &[
-                    format!("{word}$word"),
-                    format!("\"{word}${{word}}\""),
-                    format!("'{word}${{word}}'"),
-                ][..],
-            ),
-            (
-                63,
-                &[
-                    format!("{word} #cd"),
-                    format!("{word}don't"),
-                    format!("'{word}"),
-                    format!("\"{word}\\q\""),
-                    format!("'{word}\\\\x'"),
-                ],
-            ),
-            (
-                64,
-                &[
-                    format!("'{word}\nmore'"),
-                    format!("'{word}\0'"),
-                    format!("\"{word}"),
-                ],
-            ),
+            (62, r#"WORD$word|"WORD${word}"|'WORD${word}'"#),
+            (63, r#"WORD #cd|WORDdon't|'WORD|"WORD\q"|'WORD\\x'"#),
+            (64, "'WORD\nmore'|'WORD\0'|\"WORD"),
         ] {
-            are_refused(
-                row,
-                scene,
-                values.iter().map(|value| with(value.as_bytes())),
-                &says,
-            );
+            let contents = values
+                .split('|')
+                .map(|value| with(value.replace("WORD", &word).as_bytes()));
+            are_refused(row, scene, contents, &says);
         }
-        are_refused(
-            64,
-            scene,
-            [with(&[word.as_bytes(), b"\xe9"].concat())],
-            &says,
-        );
+        let latin = with(&[word.as_bytes(), b"\xe9"].concat());
+        are_refused(64, scene, [latin], &says);
     });
 }
 
@@ -162,22 +109,14 @@ fn lines_of_other_programs() {
 fn a_file_of_two_megabytes() {
     each(|scene| {
         let content = format!("{}{}", text(scene), "# filler\n".repeat(250_000));
-        are_refused(
-            64,
-            scene,
-            [content.into_bytes()],
-            &[".env", "larger than 1024 KiB", "hint: "],
-        );
+        let says = [".env", "larger than 1024 KiB", "hint: "];
+        are_refused(64, scene, [content.into_bytes()], &says);
         // To the byte.
         let full = 1024 * 1024 - text(scene).len();
         let (fits, larger) = ("#".repeat(full), "#".repeat(full + 1));
         works(64, scene, text(scene) + &fits);
-        are_refused(
-            64,
-            scene,
-            [(text(scene) + &larger).into_bytes()],
-            &["larger than 1024 KiB"],
-        );
+        let larger = (text(scene) + &larger).into_bytes();
+        are_refused(64, scene, [larger], &says[1..2]);
     });
 }
 
@@ -191,27 +130,17 @@ fn the_environment_wins() {
         let environment = |name: &str| format!("{name} from the environment");
         let wins = |scene: &Scene, says: &[String]| {
             welcome(scene);
-            let promise = Promise {
-                says: says.to_vec(),
-                ..delivered(scene)
-            };
-            hold(65, scene, scene.command("login T -v"), &promise);
+            let promise = delivered(scene).says(says);
+            scene.hold(65, "login T -v", &promise);
         };
         // The same server in another spelling, so that the file's secret is for it.
-        scene
-            .machine
-            .set(&name, &format!("{}/", url.replace("http:", "HTTP:")));
-        wins(
-            scene,
-            &[
-                environment(&name),
-                format!("{variable} from ./.env line {number}"),
-            ],
-        );
+        let spelt = format!("{}/", url.replace("http:", "HTTP:"));
+        scene.machine.set(&name, &spelt);
+        let from = format!("{variable} from ./.env line {number}");
+        wins(scene, &[environment(&name), from]);
         // Both are the environment's, whatever the file says of either. No canary: it stands in the program's own.
-        scene
-            .machine
-            .set(&variable, "An0therSecretOfTheEnvironment");
+        let machine = &mut scene.machine;
+        machine.set(&variable, "An0therSecretOfTheEnvironment");
         for content in [
             plain.clone(),
             plain.replace(&url, "https://nowhere.invalid"),
@@ -235,12 +164,8 @@ fn a_files_secret_meets_no_other_server_of_the_environment() {
         scene.machine.set(&name, &url);
         let told = format!("{name} in the environment names a server other than ./.env line");
         for (line, code) in VERBS.into_iter().chain([("login T --env-file ./.env", 2)]) {
-            hold(
-                65,
-                scene,
-                scene.command(line),
-                &before_any_request(code, &[&told, &variable, "hint: "]),
-            );
+            let promise = before_any_request(code, &[&told, &variable, "hint: "]);
+            scene.hold(65, line, &promise);
         }
         scene.machine.unset(&name);
         scene.source(".env", plain);
@@ -252,9 +177,8 @@ fn a_planted_url_meets_no_secret_from_elsewhere() {
     each(|scene| {
         let (_, variable, before, rest) = secret_line(scene);
         // No canary: what a person puts into the environment stands in the program's own.
-        scene
-            .machine
-            .set(&variable, "Pl4ntedSecretOfTheEnvironment");
+        let machine = &mut scene.machine;
+        machine.set(&variable, "Pl4ntedSecretOfTheEnvironment");
         let plain = text(scene);
         scene.source(".env", format!("{before}{rest}"));
         for (line, code) in [
@@ -263,16 +187,10 @@ fn a_planted_url_meets_no_secret_from_elsewhere() {
             ("exec T -- env", 125),
             ("api T PATH -vv", 2),
         ] {
-            let mut promise = before_any_request(
-                code,
-                &[
-                    "a planted file could send the secret to another server",
-                    &variable,
-                    "hint: ",
-                ],
-            );
+            let planted = "a planted file could send the secret to another server";
+            let mut promise = before_any_request(code, &[planted, &variable, "hint: "]);
             promise.unsaid = vec!["Pl4nted".to_owned()];
-            hold(65, scene, scene.command(line), &promise);
+            scene.hold(65, line, &promise);
         }
         scene.machine.unset(&variable);
         scene.source(".env", plain);
@@ -313,12 +231,8 @@ fn files_that_cannot_be_read_as_such() {
         ] {
             for line in ["login T", "token T --json"] {
                 let command = scene.command(&format!("{line} --env-file {file}"));
-                hold(
-                    67,
-                    scene,
-                    command,
-                    &before_any_request(2, &[file, why, "hint: "]),
-                );
+                let promise = before_any_request(2, &[file, why, "hint: "]);
+                hold(67, scene, command, &promise);
             }
         }
         // An implicit one is passed over.
@@ -333,12 +247,8 @@ fn files_that_cannot_be_read_as_such() {
                 "link" => symlink("nothing", &path).expect("a link"),
                 _ => {}
             }
-            hold(
-                67,
-                scene,
-                scene.command("login T"),
-                &before_any_request(2, &[&url, "./.env (", "hint: "]),
-            );
+            let promise = before_any_request(2, &[&url, "./.env (", "hint: "]);
+            scene.hold(67, "login T", &promise);
             if kind == "folder" {
                 fs::remove_dir(&path).expect("a folder")
             } else {
@@ -355,33 +265,20 @@ fn files_of_others_or_open_to_them() {
         let path = scene.machine.path(".env");
         set_mode(&path, 0o644);
         welcome(scene);
-        let mut promise = delivered(scene);
-        promise.says = vec!["./.env contains a secret, and others can read it".to_owned()];
-        hold(67, scene, scene.command("login T"), &promise);
+        let told = "./.env contains a secret, and others can read it";
+        let promise = delivered(scene).says(&[told]);
+        scene.hold(67, "login T", &promise);
         set_mode(&path, 0o600);
         // Only root can give files away, and root can read what it has given away.
         if chown(&path, Some(12_345), None).is_ok() {
-            hold(
-                67,
-                scene,
-                scene.command("login T"),
-                &before_any_request(2, &["./.env belongs to another user", "hint: "]),
-            );
+            let promise = before_any_request(2, &["./.env belongs to another user", "hint: "]);
+            scene.hold(67, "login T", &promise);
             welcome(scene);
-            hold(
-                67,
-                scene,
-                scene.command("login T --env-file .env"),
-                &delivered(scene),
-            );
+            scene.hold(67, "login T --env-file .env", &delivered(scene));
             // Without settings of ours it is nobody's affair.
             fs::write(&path, "OTHER=1\n").expect("an env file");
-            hold(
-                67,
-                scene,
-                scene.command("login T"),
-                &before_any_request(2, &["./.env (another user's)"]),
-            );
+            let promise = before_any_request(2, &["./.env (another user's)"]);
+            scene.hold(67, "login T", &promise);
         }
     });
 }
@@ -392,17 +289,10 @@ fn the_file_of_a_parent_folder() {
         fs::create_dir(scene.machine.path("child")).expect("a folder");
         let command = script(scene, "cd child && crmauth login T");
         let url = format!("{}_URL", scene.step.system.to_uppercase());
-        hold(
-            68,
-            scene,
-            command,
-            &before_any_request(2, &[&url, "./.env (not found)"]),
-        );
+        let promise = before_any_request(2, &[&url, "./.env (not found)"]);
+        hold(68, scene, command, &promise);
         // Its session is stored, which is all that is asked.
-        let promise = Promise {
-            connections: Some(0),
-            ..Promise::exit(0)
-        };
+        let promise = Promise::exit(0).offline();
         hold(
             68,
             scene,

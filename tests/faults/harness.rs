@@ -110,6 +110,11 @@ impl Row {
         }
     }
 
+    /// The same, which strikes these steps.
+    pub fn of(number: u8, steps: impl IntoIterator<Item = &'static Step>) -> Self {
+        Self::new(number).at(steps)
+    }
+
     /// The steps that it strikes.
     pub fn at(mut self, steps: impl IntoIterator<Item = &'static Step>) -> Self {
         self.steps.extend(steps);
@@ -148,11 +153,14 @@ impl Row {
         self
     }
 
+    /// An exit code, and what stands on stderr.
+    pub fn fails<T: AsRef<str>>(self, code: i32, texts: &[T]) -> Self {
+        self.exit(code).says(texts)
+    }
+
     /// What stands on stderr.
     pub fn says<T: AsRef<str>>(mut self, texts: &[T]) -> Self {
-        self.promise
-            .says
-            .extend(texts.iter().map(|text| text.as_ref().to_owned()));
+        self.promise = self.promise.says(texts);
         self
     }
 

@@ -11,13 +11,8 @@ use crate::support::stored::{entry, stored, under};
 /// A token that is handed out after one warning and one login, and then stored.
 fn one_warning(scene: &Scene, why: &str) -> Promise {
     welcome(scene);
-    Promise {
-        says: vec![
-            format!("warning: {}: the stored session ", scene.step.system),
-            why.to_owned(),
-        ],
-        ..delivered(scene)
-    }
+    let told = format!("warning: {}: the stored session ", scene.step.system);
+    delivered(scene).says(&[&told, why])
 }
 
 /// How many warnings there are.
@@ -33,32 +28,18 @@ fn entries_that_are_broken() {
     each(|scene| {
         let path = entry(&scene.machine);
         let good = fs::read(&path).expect("an entry");
-        let cuts = [
-            0,
-            1,
-            good.len() / 4,
-            good.len() / 2,
-            good.len() - 2,
-            good.len() - 1,
-        ];
+        let end = good.len();
+        let cuts = [0, 1, end / 4, end / 2, end - 2, end - 1];
         let mut broken: Vec<Vec<u8>> = cuts.iter().map(|cut| good[..*cut].to_vec()).collect();
         broken.push((0..=255).collect());
         broken.push([&good[..], b"{}"].concat());
         broken.push(b"[".repeat(10_000));
         for bytes in broken {
             fs::write(&path, &bytes).expect("an entry");
-            let run = hold(
-                53,
-                scene,
-                scene.command("token T"),
-                &one_warning(scene, "is incomplete, or is not a stored session"),
-            );
-            assert_eq!(
-                warnings(&run.outcome.stderr),
-                1,
-                "row 53: {}",
-                run.outcome.stderr
-            );
+            let promise = one_warning(scene, "is incomplete, or is not a stored session");
+            let run = scene.hold(53, "token T", &promise);
+            let outcome = &run.outcome;
+            assert_eq!(warnings(&outcome.stderr), 1, "row 53: {outcome}");
         }
         fs::write(&path, &good).expect("an entry");
     });
@@ -77,17 +58,12 @@ fn an_entry_of_a_hundred_megabytes() {
             .expect("a large file");
         let promise = one_warning(scene, "is too large");
         let command = scene.command("token T");
-        let run = if measured {
-            scene.measured(command)
-        } else {
-            scene.run(command)
+        let run = match measured {
+            true => scene.measured(command),
+            false => scene.run(command),
         };
-        assert_eq!(
-            promise.broken(scene, &run),
-            [""; 0],
-            "row 53: {}",
-            run.outcome.stderr
-        );
+        let broken = promise.broken(scene, &run);
+        assert_eq!(broken, [""; 0], "row 53: {}", run.outcome);
         fs::write(&path, good).expect("an entry");
     });
 }
@@ -98,28 +74,15 @@ fn entries_of_others_or_open_to_them() {
         let path = entry(&scene.machine);
         for bits in [0o644, 0o640, 0o602] {
             set_mode(&path, bits);
-            let run = hold(
-                54,
-                scene,
-                scene.command("token T"),
-                &one_warning(scene, "is open to others"),
-            );
-            assert_eq!(
-                warnings(&run.outcome.stderr),
-                1,
-                "row 54: {}",
-                run.outcome.stderr
-            );
+            let run = scene.hold(54, "token T", &one_warning(scene, "is open to others"));
+            let outcome = &run.outcome;
+            assert_eq!(warnings(&outcome.stderr), 1, "row 54: {outcome}");
         }
         set_mode(&path, 0o600);
         // Only root can give files away.
         if chown(&path, Some(12_345), None).is_ok() {
-            hold(
-                54,
-                scene,
-                scene.command("token T"),
-                &one_warning(scene, "belongs to somebody else"),
-            );
+            let promise = one_warning(scene, "belongs to somebody else");
+            scene.hold(54, "token T", &promise);
         }
     });
 }
@@ -138,11 +101,7 @@ fn twenty_at_once() {
         let sinks = (1..=20)
             .map(|number| scene.machine.path(&format!("out.{number}")))
             .collect();
-        let promise = Promise {
-            sinks,
-            entry: Kept::Replaced,
-            ..Promise::exit(0)
-        };
+        let promise = Promise::exit(0).sinks(sinks).replaced();
         let run = hold(55, scene, script, &promise);
         let token = format!("{}\n", scene.given().token).into_bytes();
         let equal = run.after.iter().filter(|(path, bytes)| {
@@ -166,27 +125,15 @@ fn a_lock_that_is_held() {
             .expect("a lock file");
         held.lock().expect("a lock");
         for line in ["login T --timeout 0.5", "token T --timeout 0.5 --json"] {
-            let name = path
-                .file_name()
-                .expect("a name")
-                .to_string_lossy()
-                .into_owned();
-            let promise = Promise {
-                says: vec!["another crmauth has locked".to_owned(), name],
-                connections: Some(0),
-                timeout: std::time::Duration::from_millis(500),
-                ..Promise::exit(7)
-            };
-            hold(56, scene, scene.command(line), &promise);
+            let name = path.file_name().expect("a name").to_string_lossy();
+            let says = ["another crmauth has locked", &*name];
+            let mut promise = Promise::exit(7).says(&says).offline();
+            promise.timeout = Duration::from_millis(500);
+            scene.hold(56, line, &promise);
         }
         drop(held);
         welcome(scene);
-        hold(
-            56,
-            scene,
-            scene.command("token T --timeout 20"),
-            &delivered(scene),
-        );
+        scene.hold(56, "token T --timeout 20", &delivered(scene));
     });
 }
 
@@ -198,11 +145,8 @@ fn a_kill_while_the_session_is_stored() {
     each(|scene| {
         let program = ["strace", "-o", "/dev/null"];
         // A single seat's entry is marked before the login, which takes as many calls.
-        let (syncs, renames) = if scene.step.single_seat() {
-            (2, 1)
-        } else {
-            (0, 0)
-        };
+        let seat = usize::from(scene.step.single_seat());
+        let (syncs, renames) = (2 * seat, seat);
         for (calls, when) in [
             ("fsync", syncs + 1),
             ("fsync", syncs + 2),
@@ -217,28 +161,18 @@ fn a_kill_while_the_session_is_stored() {
                 let strace = [&program[..], &["-e", &trace, "-e", &inject]].concat();
                 let command = under(&scene.machine, &strace, &["token", scene.step.system]);
                 let run = scene.run(command);
-                assert_eq!(
-                    run.outcome.code, 137,
-                    "row 57: {calls} {when}: {}",
-                    run.outcome.stderr
-                );
+                let (code, outcome) = (run.outcome.code, &run.outcome);
+                assert_eq!(code, 137, "row 57: {calls} {when}: {outcome}");
                 // A draft may stay until the next run, as private as the entry is; nothing is said or printed of it.
                 let drafts = run.after.keys().filter(|path| {
                     path.file_name()
                         .is_some_and(|name| name.as_encoded_bytes().starts_with(b".crmauth-"))
                 });
-                let promise = Promise {
-                    sinks: drafts.cloned().collect(),
-                    ..Promise::exit(137)
-                };
+                let promise = Promise::exit(137).sinks(drafts.cloned().collect());
                 let mut broken = promise.broken(scene, &run);
                 // The entry is the old one, or the new one as a whole: the next run reads it.
                 broken.retain(|text| !text.starts_with("G3"));
-                assert!(
-                    broken.is_empty(),
-                    "row 57: {calls} {when}: {}",
-                    broken.join("\n")
-                );
+                assert_eq!(broken, [""; 0], "row 57: {calls} {when}");
                 let replaced = stored(&scene.machine, ".json").iter().any(|path| {
                     fs::read_to_string(path)
                         .expect("an entry")

@@ -22,21 +22,12 @@ pub fn welcome(scene: &Scene) {
 /// A run that hands a new session over on stdout.
 pub fn delivered(scene: &Scene) -> Promise {
     let stdout = Stdout::Session(format!("{}\n", scene.given().token));
-    Promise {
-        stdout,
-        entry: Kept::Replaced,
-        ..Promise::exit(0)
-    }
+    Promise::exit(0).prints(stdout).replaced()
 }
 
 /// A run that is refused before anything is sent.
 pub fn before_any_request(code: i32, says: &[&str]) -> Promise {
-    let says = says.iter().map(|text| (*text).to_owned()).collect();
-    Promise {
-        connections: Some(0),
-        says,
-        ..Promise::exit(code)
-    }
+    Promise::exit(code).offline().says(says)
 }
 
 /// A script for `bash` in which `crmauth` is the program, `T` its target and `PATH` a path of its system.
@@ -54,6 +45,14 @@ pub fn hold(row: u8, scene: &Scene, command: Command, promise: &Promise) -> Run 
     let run = keep(row, scene, command, promise);
     scene.restore(&run);
     run
+}
+
+impl Scene {
+    /// The same with a line of arguments.
+    #[track_caller]
+    pub fn hold(&self, row: u8, line: &str, promise: &Promise) -> Run {
+        hold(row, self, self.command(line), promise)
+    }
 }
 
 /// The same, and what the run has left stays.

@@ -17,10 +17,7 @@ fn a_reader_that_went_away() {
         for line in ["login T", "login T -vv", "token T --json", "login T -f sh"] {
             welcome(scene);
             let command = script(scene, &format!("{NO_READER}crmauth {line} >&3"));
-            let promise = Promise {
-                entry: Kept::Replaced,
-                ..Promise::exit(7)
-            };
+            let promise = Promise::exit(7).replaced();
             let run = keep(44, scene, command, &promise);
             let stderr = &run.outcome.stderr;
             assert!(
@@ -30,12 +27,8 @@ fn a_reader_that_went_away() {
             // The session is in the store.
             let token = &scene.given().token;
             let stdout = Stdout::Session(format!("{token}\n"));
-            let cached = Promise {
-                stdout,
-                connections: Some(0),
-                ..Promise::exit(0)
-            };
-            hold(44, scene, scene.command("token T --cached"), &cached);
+            let cached = Promise::exit(0).prints(stdout).offline();
+            scene.hold(44, "token T --cached", &cached);
             scene.restore(&run);
         }
     });
@@ -51,20 +44,9 @@ fn what_is_only_passed_on_meets_no_reader_either() {
                 scene.server.push([Reply::json(200, "{}")]);
             }
             let command = script(scene, &format!("{NO_READER}crmauth {line} >&3"));
-            let entry = if line.starts_with("logout") {
-                Kept::Dropped
-            } else {
-                Kept::Same
-            };
-            let ended = keep(
-                44,
-                scene,
-                command,
-                &Promise {
-                    entry,
-                    ..Promise::exit(7)
-                },
-            );
+            let local = line.starts_with("logout");
+            let entry = if local { Kept::Dropped } else { Kept::Same };
+            let ended = keep(44, scene, command, &Promise::exit(7).entry(entry));
             assert_eq!(ended.outcome.stderr, "", "row 44: {line}");
         }
         scene.restore(&run);
@@ -77,15 +59,7 @@ fn no_stdout_at_all() {
         for line in ["login T", "token T -v"] {
             welcome(scene);
             let command = script(scene, &format!("crmauth {line} >&-"));
-            hold(
-                45,
-                scene,
-                command,
-                &Promise {
-                    entry: Kept::Replaced,
-                    ..Promise::exit(0)
-                },
-            );
+            hold(45, scene, command, &Promise::exit(0).replaced());
         }
     });
 }
@@ -96,19 +70,8 @@ fn a_device_without_room() {
         for line in ["login T", "token T --json"] {
             welcome(scene);
             let command = script(scene, &format!("crmauth {line} >/dev/full"));
-            let says = ["cannot write to stdout", "the disk is full"]
-                .map(str::to_owned)
-                .to_vec();
-            hold(
-                46,
-                scene,
-                command,
-                &Promise {
-                    says,
-                    entry: Kept::Replaced,
-                    ..Promise::exit(7)
-                },
-            );
+            let says = ["cannot write to stdout", "the disk is full"];
+            hold(46, scene, command, &Promise::exit(7).says(&says).replaced());
         }
     });
 }
@@ -145,22 +108,14 @@ fn no_room_for_the_file() {
         scene.restore(&run);
         for error in ["ENOSPC", "EFBIG", "EIO", "EDQUOT"] {
             welcome(scene);
-            let says = ["session.txt cannot be written".to_owned()].into();
-            let promise = Promise {
-                says,
-                entry: Kept::Replaced,
-                ..Promise::exit(7)
-            };
+            let says = ["session.txt cannot be written"];
+            let promise = Promise::exit(7).says(&says).replaced();
             let options = format!("-e trace=fsync -e inject=fsync:error={error}:when={number}");
             let run = keep(46, scene, strace(&options), &promise);
             // It is not lost.
             let stdout = Stdout::Session(format!("{}\n", scene.given().token));
-            let cached = Promise {
-                stdout,
-                connections: Some(0),
-                ..Promise::exit(0)
-            };
-            hold(46, scene, scene.command("token T --cached"), &cached);
+            let cached = Promise::exit(0).prints(stdout).offline();
+            scene.hold(46, "token T --cached", &cached);
             scene.restore(&run);
         }
     });
@@ -173,14 +128,11 @@ fn no_room_for_the_store() {
             welcome(scene);
             // Pipes know no limit, so that stdout and stderr have room.
             let command = script(scene, &format!("ulimit -f 0; crmauth {line}"));
-            let mut promise = delivered(scene);
-            promise.says = vec!["the session is not stored".to_owned()];
+            let mut promise = delivered(scene).says(&["the session is not stored"]);
             promise.entry = Kept::Same;
             if scene.step.single_seat() {
-                promise.entry = Kept::Dropped;
-                promise.says.push(
-                    "keep this session: another one takes a new login, which ends it".to_owned(),
-                );
+                let keep = "keep this session: another one takes a new login, which ends it";
+                promise = promise.entry(Kept::Dropped).says(&[keep]);
             }
             hold(47, scene, command, &promise);
         }
@@ -194,12 +146,8 @@ fn a_place_that_takes_no_file() {
         for place in "file/below /proc/x missing/x . /dev/null file/".split(' ') {
             for line in ["login T", "token T --json"] {
                 let command = scene.command(&format!("{line} -o {place}"));
-                hold(
-                    48,
-                    scene,
-                    command,
-                    &before_any_request(7, &["hint", place.trim_end_matches('/')]),
-                );
+                let promise = before_any_request(7, &["hint", place.trim_end_matches('/')]);
+                hold(48, scene, command, &promise);
             }
         }
     });
@@ -211,18 +159,9 @@ fn a_store_where_no_folder_can_be() {
         scene.source("file", "mine");
         for place in ["file:file", "file:file/below", "file:/proc/x"] {
             welcome(scene);
-            let mut promise = delivered(scene);
-            promise.entry = Kept::Same;
-            promise.says = vec![
-                "the session is not stored".to_owned(),
-                place[5..].to_owned(),
-            ];
-            hold(
-                48,
-                scene,
-                scene.command(&format!("token T --store {place}")),
-                &promise,
-            );
+            let says = ["the session is not stored", &place[5..]];
+            let promise = delivered(scene).entry(Kept::Same).says(&says);
+            scene.hold(48, &format!("token T --store {place}"), &promise);
         }
     });
 }
@@ -243,12 +182,7 @@ fn a_link_in_the_files_place() {
             scene.own(&link);
             for line in ["login T", "token T"] {
                 let promise = before_any_request(7, &["is a symbolic link", name, "hint"]);
-                hold(
-                    49,
-                    scene,
-                    scene.command(&format!("{line} -o {name}")),
-                    &promise,
-                );
+                scene.hold(49, &format!("{line} -o {name}"), &promise);
             }
         }
         assert_eq!(
@@ -261,20 +195,12 @@ fn a_link_in_the_files_place() {
 /// A login into a file that goes well.
 fn into_file(scene: &Scene, name: &str, says: &[&str]) -> Promise {
     welcome(scene);
-    let says = says.iter().map(|text| (*text).to_owned()).collect();
-    let sinks = vec![scene.machine.path(name)];
-    let file = if name == SESSION_FILE {
-        Kept::Replaced
-    } else {
-        Kept::Same
-    };
-    Promise {
-        says,
-        sinks,
-        entry: Kept::Replaced,
-        file,
-        ..Promise::exit(0)
+    let mut promise = Promise::exit(0).says(says).replaced();
+    promise.sinks = vec![scene.machine.path(name)];
+    if name == SESSION_FILE {
+        promise.file = Kept::Replaced;
     }
+    promise
 }
 
 #[test]
@@ -283,11 +209,8 @@ fn a_file_that_others_could_read() {
         let file = scene.machine.path(SESSION_FILE);
         for before in [0o644, 0o666, 0o640, 0o777] {
             set_mode(&file, before);
-            let promise = into_file(
-                scene,
-                SESSION_FILE,
-                &["session.txt was readable by others; it is 0600 now"],
-            );
+            let told = "session.txt was readable by others; it is 0600 now";
+            let promise = into_file(scene, SESSION_FILE, &[told]);
             let run = keep(50, scene, scene.command("login T --save"), &promise);
             assert_eq!(mode(&file), 0o600, "row 50");
             assert_eq!(
@@ -306,12 +229,8 @@ fn a_folder_that_others_may_write() {
         fs::create_dir(&folder).expect("a folder");
         for (bits, warned) in [(0o777, true), (0o1777, false)] {
             set_mode(&folder, bits);
-            let says: &[&str] = if warned {
-                &["the directory is writable by others"]
-            } else {
-                &[]
-            };
-            let mut promise = into_file(scene, "open/new", says);
+            let told = &["the directory is writable by others"][..usize::from(warned)];
+            let mut promise = into_file(scene, "open/new", told);
             if !warned {
                 promise.unsaid = vec!["writable by others".to_owned()];
             }

@@ -71,11 +71,8 @@ fn look(scene: &Scene, options: &str) -> Vec<(String, &'static str, Class)> {
         let mut broken = promise.broken(scene, &run);
         // The harness sees the command itself too; who may hold what is for the test to say.
         broken.retain(|text| !text.starts_with("G1: a process holds "));
-        assert_eq!(
-            broken, [""; 0],
-            "row 72, {}: {}",
-            scene.step.name, run.outcome.stderr
-        );
+        let name = scene.step.name;
+        assert_eq!(broken, [""; 0], "row 72, {name}: {}", run.outcome);
         scene.restore(&run);
         looking.join().expect("no panic")
     })
@@ -87,19 +84,11 @@ fn a_commands_environment_is_the_only_place_of_a_token() {
         return;
     }
     each(|scene| {
-        let seen = look(scene, "");
-        assert!(
-            !seen.is_empty(),
-            "{}: the command has no token",
-            scene.step.name
-        );
+        let (seen, name) = (look(scene, ""), scene.step.name);
+        assert!(!seen.is_empty(), "{name}: the command has no token");
         for place in seen {
-            assert_eq!(
-                place,
-                ("curl".to_owned(), "environ", Class::Token),
-                "{}",
-                scene.step.name
-            );
+            let there = ("curl".to_owned(), "environ", Class::Token);
+            assert_eq!(place, there, "{name}");
         }
     });
 }

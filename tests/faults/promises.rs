@@ -92,6 +92,42 @@ impl Promise {
         }
     }
 
+    /// These texts stand on stderr.
+    pub fn says<T: AsRef<str>>(mut self, texts: &[T]) -> Self {
+        let texts = texts.iter().map(|text| text.as_ref().to_owned());
+        self.says.extend(texts);
+        self
+    }
+
+    /// What stands on stdout.
+    pub fn prints(self, stdout: Stdout) -> Self {
+        Self { stdout, ..self }
+    }
+
+    /// What becomes of the stored session.
+    pub fn entry(self, entry: Kept) -> Self {
+        Self { entry, ..self }
+    }
+
+    /// Another session takes the place of the stored one.
+    pub fn replaced(self) -> Self {
+        self.entry(Kept::Replaced)
+    }
+
+    /// Nobody is asked anything.
+    pub fn offline(self) -> Self {
+        let connections = Some(0);
+        Self {
+            connections,
+            ..self
+        }
+    }
+
+    /// Files that may hold the session.
+    pub fn sinks(self, sinks: Vec<PathBuf>) -> Self {
+        Self { sinks, ..self }
+    }
+
     /// Every promise that a run has broken.
     pub fn broken(&self, scene: &Scene, run: &Run) -> Vec<String> {
         let mut broken = Vec::new();

@@ -5,8 +5,7 @@ use super::*;
 #[test]
 fn redirects_to_the_same_server() {
     for status in [301, 302, 303, 307, 308] {
-        Row::new(28)
-            .at(steps::all())
+        Row::of(28, steps::all())
             .fault(move |scene| {
                 let to = format!(
                     "{}/crm/?token={}#x",
@@ -68,8 +67,7 @@ fn redirects_to_elsewhere() {
         ("", "http://127.0.0.1:".to_owned()),
     ] {
         let place = own(place);
-        Row::new(29)
-            .at(steps::last())
+        Row::of(29, steps::last())
             .at(steps::of_kind(steps::Kind::Call))
             .brief()
             .fault(move |scene| {
@@ -85,19 +83,15 @@ fn redirects_to_elsewhere() {
                     body,
                 )
             })
-            .exit(6)
-            .says(&[shown])
+            .fails(6, &[shown])
             .check();
     }
-    Row::new(29)
-        .at(steps::last())
+    Row::of(29, steps::last())
         .brief()
         .fault(|_| Reply::with_headers(302, &[("Location", "http://\u{1b}[2J/")], ""))
-        .exit(6)
-        .says(&["redirected without saying where (HTTP 302)"])
+        .fails(6, &["redirected without saying where (HTTP 302)"])
         .check();
-    Row::new(29)
-        .at(steps::all())
+    Row::of(29, steps::all())
         .fault(|_| Reply::json(303, ""))
         .exit(6)
         .says(&[

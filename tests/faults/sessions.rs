@@ -4,8 +4,7 @@ use super::*;
 
 #[test]
 fn a_cookie_is_no_session() {
-    Row::new(41)
-        .at(steps::last())
+    Row::of(41, steps::last())
         .fault(|scene| {
             let cookie = format!("PHPSESSID={}; path=/; HttpOnly", scene.given().token);
             Reply::with_headers(
@@ -14,13 +13,11 @@ fn a_cookie_is_no_session() {
                 "{}",
             )
         })
-        .exit(6)
-        .says(&["base URL"])
+        .fails(6, &["base URL"])
         .suspect()
         .check();
     // Beside a session in the body they are nothing, and none is sent back.
-    Row::new(41)
-        .at(steps::logins())
+    Row::of(41, steps::logins())
         .fault(|scene| {
             let headers = [
                 ("Set-Cookie", "PHPSESSID=ck1; path=/"),
@@ -38,8 +35,7 @@ fn a_servers_clock_that_is_off() {
         (-3630, "60min behind this machine's"),
         (-400_000, "4 days behind this machine's"),
     ] {
-        Row::new(42)
-            .at([steps::named("gluo's challenge")])
+        Row::of(42, [steps::named("gluo's challenge")])
             .fault(move |scene| {
                 let now = jiff::Timestamp::now().as_second() + skew;
                 let good = scene.good().replace("1795288795", &now.to_string());
@@ -54,8 +50,7 @@ fn a_servers_clock_that_is_off() {
         r#""serverTime":9223372036854775807,"expireTime":null"#,
         r#""serverTime":"x""#,
     ] {
-        Row::new(42)
-            .at([steps::named("gluo's challenge")])
+        Row::of(42, [steps::named("gluo's challenge")])
             .fault(move |scene| {
                 Reply::json(
                     200,
@@ -75,22 +70,19 @@ fn a_refresh_token_that_was_used() {
         r#"{"error":"invalid_grant","message":"no"}"#,
         r#"{"error":"invalid_request","message":"The refresh token is invalid."}"#,
     ] {
-        Row::new(43)
-            .at([steps::named("hellocloud's refresh")])
+        Row::of(43, [steps::named("hellocloud's refresh")])
             .fault(move |scene| vec![Reply::json(401, body), Reply::json(200, scene.good())])
             .unsaid(&["warning: "])
             .check();
         // Where the login is refused too, the token is gone all the same.
-        Row::new(43)
-            .at([steps::named("hellocloud's refresh")])
+        Row::of(43, [steps::named("hellocloud's refresh")])
             .fault(move |_| {
                 vec![
                     Reply::json(401, body),
                     Reply::json(401, r#"{"error":"invalid_client"}"#),
                 ]
             })
-            .exit(4)
-            .says(&["refused the login: invalid_client"])
+            .fails(4, &["refused the login: invalid_client"])
             .but(|_, promise| promise.entry = Kept::Spent)
             .check();
     }
@@ -104,11 +96,7 @@ fn a_new_refresh_token_is_stored_before_the_session_is_printed() {
         .machine
         .shell_command("sh", "crmauth token hellocloud -vv > /dev/full");
     let run = scene.run(full);
-    let promise = Promise {
-        says: vec!["error: ".to_owned()],
-        entry: Kept::Replaced,
-        ..Promise::exit(7)
-    };
+    let promise = Promise::exit(7).says(&["error: "]).replaced();
     assert_eq!(promise.broken(&scene, &run), [""; 0]);
     let entry = stored::read(&stored::entry(&scene.machine));
     assert_eq!(

@@ -24,8 +24,7 @@ const BODIES: [fn(&Scene) -> Vec<u8>; 2] = [
 fn status(number: u8, status: u16, adapt: impl Fn(Row) -> Row) {
     for (place, body) in BODIES.into_iter().enumerate() {
         let kind = ["text/html", "application/json"][place];
-        let row = Row::new(number)
-            .at(steps::logins())
+        let row = Row::of(number, steps::logins())
             .fault(move |scene| Reply::http(status, kind, body(scene)));
         let row = adapt(row.but(move |scene, promise| {
             if !impersonation(scene.step) {
@@ -76,8 +75,7 @@ fn refusals() {
                 })
         });
     }
-    let named = Row::new(31)
-        .at(steps::usual_logins())
+    let named = Row::of(31, steps::usual_logins())
         .brief()
         .fault(|_| Reply::json(401, "{}"))
         .exit(4);
@@ -96,8 +94,7 @@ fn refusals() {
 
 #[test]
 fn a_refused_session_is_dropped() {
-    Row::new(31)
-        .at(steps::of_kind(steps::Kind::Check))
+    Row::of(31, steps::of_kind(steps::Kind::Check))
         .fault(|scene| death(scene))
         .exit(3)
         .but(|_, promise| promise.entry = Kept::Dropped)
@@ -109,8 +106,7 @@ fn a_refused_session_is_dropped() {
             r#"{"error":"invalid_request","hint":"Token has been revoked"}"#,
         )
     };
-    Row::new(31)
-        .at(steps::of_kind(steps::Kind::Revocation))
+    Row::of(31, steps::of_kind(steps::Kind::Revocation))
         .fault(move |scene| {
             let refresh = (scene.step.system == "hellocloud").then(refused);
             [death(scene)]
@@ -120,8 +116,7 @@ fn a_refused_session_is_dropped() {
         })
         .check();
     // Whatever stands before the server may answer 403.
-    Row::new(31)
-        .at(questions())
+    Row::of(31, questions())
         .fault(|_| Reply::http(403, "text/html", "<html>"))
         .exit(6)
         .but(|scene, promise| {
@@ -139,8 +134,7 @@ fn a_refused_session_is_dropped() {
 #[test]
 fn a_refused_renewal_gives_way_to_a_login() {
     for (status, body) in [(401, "{}"), (401, r#"{"error":"invalid_request"}"#)] {
-        Row::new(31)
-            .at(steps::of_kind(steps::Kind::Renewal))
+        Row::of(31, steps::of_kind(steps::Kind::Renewal))
             .fault(move |scene| vec![Reply::json(status, body), Reply::json(200, scene.good())])
             .check();
     }
@@ -159,8 +153,7 @@ fn a_refused_call_shows_the_body_and_asks_for_the_session() {
             .find(|step| step.system == scene.step.system);
         check.filter(|_| !refuses_in_json(scene))
     };
-    Row::new(31)
-        .at(steps::of_kind(steps::Kind::Call))
+    Row::of(31, steps::of_kind(steps::Kind::Call))
         .fault(move |scene| {
             let check = asked(scene);
             let alive = check.map(|check| Reply::json(200, scene.given().fill(check.answer)));
@@ -171,8 +164,7 @@ fn a_refused_call_shows_the_body_and_asks_for_the_session() {
                 .chain(login)
                 .collect::<Vec<_>>()
         })
-        .exit(4)
-        .says(&["refused the request (HTTP 401)"])
+        .fails(4, &["refused the request (HTTP 401)"])
         .but(move |scene, promise| {
             promise.stdout = Stdout::Is(body(scene).to_owned());
             promise.entry = if asked(scene).is_some() {
@@ -226,16 +218,13 @@ fn refusals_under_a_good_status() {
             "refused the login: 7: Acesso negado",
         ),
     ] {
-        Row::new(32)
-            .at(steps(names))
+        Row::of(32, steps(names))
             .fault(move |_| Reply::json(200, body))
-            .exit(4)
-            .says(&[text])
+            .fails(4, &[text])
             .check();
     }
     // A rival's challenge makes a right key look wrong: up to five logins, each with a challenge of its own.
-    Row::new(32)
-        .at(steps(&["gluo's login"]))
+    Row::of(32, steps(&["gluo's login"]))
         .fault(move |scene| {
             let mut answers = vec![Reply::json(200, race)];
             for _ in 0..4 {
@@ -244,8 +233,7 @@ fn refusals_under_a_good_status() {
             }
             answers
         })
-        .exit(4)
-        .says(&["refused the login: INVALID_USER_CREDENTIALS: no"])
+        .fails(4, &["refused the login: INVALID_USER_CREDENTIALS: no"])
         .sent(5)
         .check();
 }
@@ -264,8 +252,7 @@ fn accounts_that_are_locked() {
         (500, "unknown_error", "password_expired"),
     ] {
         let body = format!(r#"{{"error":"{error}","message":"{message}"}}"#);
-        Row::new(33)
-            .at([steps::named("hellocloud's login")])
+        Row::of(33, [steps::named("hellocloud's login")])
             .brief_unless(status == 401)
             .fault(move |_| Reply::json(status, &body))
             .exit(4)
@@ -285,8 +272,7 @@ fn no_such_place() {
     for code in [404, 405, 410] {
         let mut steps = steps::logins();
         steps.retain(|step| !impersonation(step) || code != 404);
-        Row::new(34)
-            .at(steps)
+        Row::of(34, steps)
             .at(questions())
             .fault(move |scene| {
                 // HelloCloud's API may be below a second path.
@@ -311,8 +297,7 @@ fn no_such_place() {
             .check();
     }
     let impersonation = steps::last().into_iter().filter(|step| impersonation(step));
-    let row = Row::new(34)
-        .at(impersonation)
+    let row = Row::of(34, impersonation)
         .fault(|_| Reply::json(404, "{}"))
         .exit(2);
     row.says(&["has no person `42`"]).check();
@@ -354,11 +339,9 @@ fn requests_that_the_server_does_not_take() {
         let step = steps::logins()
             .into_iter()
             .filter(move |step| step.name == name);
-        Row::new(35)
-            .at(step)
+        Row::of(35, step)
             .fault(move |_| Reply::json(400, body))
-            .exit(exit)
-            .says(&["no"])
+            .fails(exit, &["no"])
             .check();
     }
 }
@@ -374,17 +357,13 @@ fn a_server_that_gave_up_waiting() {
 
 #[test]
 fn too_many_requests() {
-    Row::new(37)
-        .at(steps::logins())
+    Row::of(37, steps::logins())
         .fault(|scene| each_try(scene, &Reply::http(429, "text/html", "<p>slow down</p>")))
-        .exit(5)
-        .says(&["is rate limiting: too many requests (HTTP 429)"])
+        .fails(5, &["is rate limiting: too many requests (HTTP 429)"])
         .check();
-    Row::new(37)
-        .at(questions())
+    Row::of(37, questions())
         .fault(|_| Reply::json(429, ""))
-        .exit(5)
-        .says(&["is rate limiting"])
+        .fails(5, &["is rate limiting"])
         .check();
 }
 
@@ -396,7 +375,7 @@ fn busy(wait: &str) -> Reply {
 #[test]
 fn a_wait_that_the_server_names_is_kept_once() {
     for wait in "0|Sat, 21 Nov 2020 20:00:00 GMT|Saturday, 21-Nov-20 20:00:00 GMT".split('|') {
-        let row = Row::new(38).at(steps::logins()).sent(2);
+        let row = Row::of(38, steps::logins()).sent(2);
         let row = row.fault(move |scene| vec![busy(wait), Reply::json(200, scene.good())]);
         if wait == "0" {
             row.check()
@@ -404,11 +383,9 @@ fn a_wait_that_the_server_names_is_kept_once() {
             row.brief().check()
         }
     }
-    Row::new(38)
-        .at(steps::logins())
+    Row::of(38, steps::logins())
         .fault(|_| vec![busy("0"), busy("0")])
-        .exit(5)
-        .says(&["is rate limiting"])
+        .fails(5, &["is rate limiting"])
         .sent(2)
         .check();
 }
@@ -416,8 +393,7 @@ fn a_wait_that_the_server_names_is_kept_once() {
 #[test]
 fn a_wait_of_a_second_is_kept() {
     for wait in [None, Some(3)] {
-        Row::new(38)
-            .at(steps::last())
+        Row::of(38, steps::last())
             .brief()
             .fault(move |scene| {
                 let date = |ahead: u64| {
@@ -456,8 +432,7 @@ fn a_wait_that_does_not_fit_ends_the_run_at_once() {
         let known = !wait.is_empty() && wait.bytes().all(|byte| byte.is_ascii_digit())
             || wait.ends_with("GMT");
         let reply = busy(wait);
-        Row::new(38)
-            .at(steps::logins())
+        Row::of(38, steps::logins())
             .brief()
             .fault(move |scene| {
                 if known {
@@ -466,8 +441,7 @@ fn a_wait_that_does_not_fit_ends_the_run_at_once() {
                     each_try(scene, &reply)
                 }
             })
-            .exit(5)
-            .says(&["is rate limiting"])
+            .fails(5, &["is rate limiting"])
             .but(move |_, promise| {
                 if known {
                     promise.says.push("the server asks you to wait ".to_owned());
@@ -485,14 +459,14 @@ fn a_server_that_failed() {
         serde_json::json!({ "error": "unknown_error", "error_description": text, "message": text })
             .to_string()
     };
-    Row::new(39)
-        .at(["hellocloud's login", "hellocloud's login with a password"].map(steps::named))
-        .fault(move |scene| Reply::json(500, echo(scene)))
-        .exit(4)
-        .says(&["The password is invalid: ***"])
-        .check();
-    Row::new(39)
-        .at(questions())
+    Row::of(
+        39,
+        ["hellocloud's login", "hellocloud's login with a password"].map(steps::named),
+    )
+    .fault(move |scene| Reply::json(500, echo(scene)))
+    .fails(4, &["The password is invalid: ***"])
+    .check();
+    Row::of(39, questions())
         .fault(|_| Reply::http(500, "text/html", "<html>"))
         .exit(6)
         .check();
@@ -501,8 +475,7 @@ fn a_server_that_failed() {
 #[test]
 fn a_server_that_is_away() {
     for code in [502, 503, 504] {
-        let row = Row::new(40)
-            .at(steps::logins())
+        let row = Row::of(40, steps::logins())
             .at(questions())
             .exit(5)
             .suspect();
@@ -516,8 +489,7 @@ fn a_server_that_is_away() {
         .brief_unless(code == 503)
         .check();
     }
-    Row::new(40)
-        .at(steps::last())
+    Row::of(40, steps::last())
         .brief()
         .fault(|_| Reply::with_headers(503, &[("Retry-After", "3600")], ""))
         .exit(5)
@@ -546,10 +518,7 @@ fn the_help_of_every_verb_shows_nothing() {
                 .machine
                 .command(&format!("{verb}--help").split(' ').collect::<Vec<_>>()),
         );
-        let promise = Promise {
-            stdout: Stdout::Anything,
-            ..Promise::exit(0)
-        };
+        let promise = Promise::exit(0).prints(Stdout::Anything);
         assert_eq!(promise.broken(&scene, &run), [""; 0], "{verb}");
     }
 }

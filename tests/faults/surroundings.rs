@@ -17,12 +17,8 @@ fn nobody_to_ask() {
         scene.source(".env", file.replace(line, ""));
         for line in ["login T", "login T --json", "login T -vv"] {
             let command = script(scene, &format!("setsid -w crmauth {line} </dev/null"));
-            hold(
-                69,
-                scene,
-                command,
-                &before_any_request(2, &[&variable, "hint: "]),
-            );
+            let promise = before_any_request(2, &[&variable, "hint: "]);
+            hold(69, scene, command, &promise);
         }
     });
 }
@@ -54,7 +50,7 @@ fn plain_http_takes_no_proxy() {
                     unsaid: vec!["Pr0xy".to_owned()],
                     ..delivered(scene)
                 };
-                hold(70, scene, scene.command(line), &promise);
+                scene.hold(70, line, &promise);
             }
         }
     });
@@ -71,7 +67,7 @@ fn a_proxy_that_is_none() {
             proxy(scene, bad);
             let mut promise = before_any_request(2, &["proxy", "hint: "]);
             promise.unsaid = vec!["Pr0xyPassword".to_owned()];
-            hold(70, scene, scene.command("login T -vv"), &promise);
+            scene.hold(70, "login T -vv", &promise);
         }
     });
 }
@@ -119,7 +115,7 @@ fn a_cgi_servers_header_is_no_proxy() {
             .set("REQUEST_METHOD", "GET")
             .set("HTTP_PROXY", &recording.url());
         welcome(scene);
-        hold(71, scene, scene.command("login T"), &delivered(scene));
+        scene.hold(71, "login T", &delivered(scene));
     });
     assert_eq!(recording.connections(), 0);
 }
@@ -137,12 +133,7 @@ fn commands_that_cannot_run_or_end_badly() {
                 ("/", 126),
             ] {
                 let promise = before_any_request(code, &[&format!("`{command}`"), "hint: "]);
-                hold(
-                    72,
-                    scene,
-                    scene.command(&format!("exec T{option} -- {command} x")),
-                    &promise,
-                );
+                scene.hold(72, &format!("exec T{option} -- {command} x"), &promise);
             }
             for (name, code) in [("KILL", 137), ("TERM", 143), ("SEGV", 139)] {
                 welcome(scene);

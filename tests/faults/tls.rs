@@ -113,14 +113,12 @@ fn a_handshake_that_never_ends() {
 
 #[test]
 fn tls_behind_http() {
-    Row::new(7)
-        .at(steps::first())
+    Row::of(7, steps::first())
         .fault(|scene| {
             scene.server.door(Door::Tls(AUTHORITY.server("127.0.0.1")));
             Fault::Door
         })
-        .exit(6)
-        .says(&["is not an HTTP server"])
+        .fails(6, &["is not an HTTP server"])
         .suspect()
         .check();
 }
@@ -129,8 +127,7 @@ fn tls_behind_http() {
 fn a_redirect_from_https_to_http() {
     let listener = std::sync::Arc::new(Server::start(Vec::new()));
     let elsewhere = std::sync::Arc::clone(&listener);
-    Row::new(30)
-        .at(steps::all())
+    Row::of(30, steps::all())
         .scene(|step| Scene::over_tls(step, &AUTHORITY))
         .fault(move |scene| {
             let same = scene.server.url().replace("https:", "http:");

@@ -577,11 +577,8 @@ fn is_curl() -> bool {
 }
 
 fn curl(url: &str, place: &str, bundle: &Path) -> bool {
-    let option = if place == "folder" {
-        "--capath"
-    } else {
-        "--cacert"
-    };
+    let folder = place == "folder";
+    let option = if folder { "--capath" } else { "--cacert" };
     let mut curl = Command::new("curl");
     curl.args(["-sS", "-m", "20", "--noproxy", "*", option]);
     let run = curl.arg(bundle).arg(url).env_clear().output();
@@ -599,22 +596,12 @@ fn judge(
     told: &str,
 ) {
     let (ours, by_curl, why) = verdict;
-    let word = |yes| if yes { "yes" } else { "no" };
     let (lines, wrong) = &mut *seen.lock().expect("rows");
     let there = said.1.unwrap_or(by_curl);
-    let _ = writeln!(
-        lines,
-        "| {title} | {place} | {} | {} | {why} |",
-        word(said.0),
-        word(there)
-    );
+    let [us, curl] = [said.0, there].map(|yes| if yes { "yes" } else { "no" });
+    let _ = writeln!(lines, "| {title} | {place} | {us} | {curl} | {why} |");
     if said.0 != ours || there != by_curl || (ours == by_curl) != why.is_empty() {
-        let _ = writeln!(
-            wrong,
-            "{title}, {place}: ours {}, curl {}; {told}",
-            word(said.0),
-            word(there)
-        );
+        let _ = writeln!(wrong, "{title}, {place}: ours {us}, curl {curl}; {told}");
     }
 }
 
@@ -655,59 +642,42 @@ fn whom_we_trust_and_whom_curl_trusts() {
         let (_machine, outcome) = login(&url, row.place, &bundle);
         let ours = outcome.code == 0;
         assert_eq!(server.received().is_empty(), !ours, "{}", row.title);
-        assert!(
-            ours || matches!(outcome.code, 2 | 5),
-            "{}: {}",
-            row.title,
-            outcome.stderr
-        );
+        let known = ours || matches!(outcome.code, 2 | 5);
+        assert!(known, "{}: {outcome}", row.title);
         let by_curl = asks.then(|| curl(&url, row.place, &bundle));
-        judge(
-            &row.title,
-            row.place,
-            (ours, by_curl),
-            row.verdict,
-            &seen,
-            &outcome.stderr,
-        );
+        let (said, told) = ((ours, by_curl), &outcome.stderr);
+        judge(&row.title, row.place, said, row.verdict, &seen, told);
     });
     done(seen, 200, "chains.md");
 }
 
-type Made = (
-    &'static str,
-    &'static str,
-    &'static str,
-    &'static str,
-    &'static str,
-    &'static [&'static str],
-    Verdict,
-);
+type Text = &'static str;
+type Made = (Text, Text, Text, Text, Text, Text, Verdict);
 
 /// What the test's own library neither signs nor serves: the server's extensions, its key, who signs and how, the
 /// server's options.
 #[rustfmt::skip]
 const OLD: &[Made] = &[
-    ("leaf RSA 2048", NAME, "rsa:2048", "root", "-sha256", &[], YES),
-    ("leaf RSA 1024", NAME, "rsa:1024", "root", "-sha256", &[], NO),
-    ("leaf RSA 1536", NAME, "rsa:1536", "root", "-sha256", &[], NO),
-    ("leaf RSA 2048, exponent 3", NAME, "rsa:2048 -pkeyopt rsa_keygen_pubexp:3", "root", "-sha256", &[], YES),
-    ("leaf P-521", NAME, "ec -pkeyopt ec_paramgen_curve:P-521", "root", "-sha256", &[], (false, true, CURVES)),
-    ("leaf secp256k1", NAME, "ec -pkeyopt ec_paramgen_curve:secp256k1", "root", "-sha256", &[], NO),
-    ("leaf Ed448", NAME, "ed448", "root", "-sha256", &[], (false, true, CURVES)),
-    ("leaf of version 1", "", EC, "root", "-sha256", &[], (false, true, "it has no subjectAltName, and cannot have one")),
-    ("signed with SHA-1", NAME, EC, "rsa", "-sha1", &[], NO),
-    ("signed with SHA-512", NAME, EC, "rsa", "-sha512", &[], YES),
-    ("signed with RSA-PSS", NAME, EC, "rsa", "-sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:32", &[], YES),
-    ("signed by RSA 1024", NAME, EC, "small", "-sha256", &[], NO),
-    ("signed by version 1", NAME, EC, "v1", "-sha256", &[], YES),
-    ("signed by version 1 that another signed", NAME, EC, "v1-of-root", "-sha256", &[], NO),
-    ("signed by P-521", NAME, EC, "p521", "-sha256", &[], (false, true, CURVES)),
-    ("signed by P-384 with SHA-256", NAME, EC, "p384", "-sha256", &[], YES),
-    ("signed by P-256 with SHA-512", NAME, EC, "root", "-sha512", &[], (false, true, CURVES)),
-    ("TLS 1.2", NAME, EC, "root", "-sha256", &["-tls1_2"], YES),
-    ("TLS 1.2, RSA's key exchange", NAME, "rsa:2048", "root", "-sha256", &["-tls1_2", "-cipher", "AES128-GCM-SHA256"], (false, true, "no forward secrecy")),
-    ("TLS 1.1", NAME, EC, "root", "-sha256", &["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], NO),
+    ("leaf RSA 2048", NAME, "rsa:2048", "root", "-sha256", "", YES),
+    ("leaf RSA 1024", NAME, "rsa:1024", "root", "-sha256", "", NO),
+    ("leaf RSA 1536", NAME, "rsa:1536", "root", "-sha256", "", NO),
+    ("leaf RSA 2048, exponent 3", NAME, "rsa:2048 -pkeyopt rsa_keygen_pubexp:3", "root", "-sha256", "", YES),
+    ("leaf P-521", NAME, "ec -pkeyopt ec_paramgen_curve:P-521", "root", "-sha256", "", (false, true, CURVES)),
+    ("leaf secp256k1", NAME, "ec -pkeyopt ec_paramgen_curve:secp256k1", "root", "-sha256", "", NO),
+    ("leaf Ed448", NAME, "ed448", "root", "-sha256", "", (false, true, CURVES)),
+    ("leaf of version 1", "", EC, "root", "-sha256", "", (false, true, "it has no subjectAltName, and cannot have one")),
+    ("signed with SHA-1", NAME, EC, "rsa", "-sha1", "", NO),
+    ("signed with SHA-512", NAME, EC, "rsa", "-sha512", "", YES),
+    ("signed with RSA-PSS", NAME, EC, "rsa", "-sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:32", "", YES),
+    ("signed by RSA 1024", NAME, EC, "small", "-sha256", "", NO),
+    ("signed by version 1", NAME, EC, "v1", "-sha256", "", YES),
+    ("signed by version 1 that another signed", NAME, EC, "v1-of-root", "-sha256", "", NO),
+    ("signed by P-521", NAME, EC, "p521", "-sha256", "", (false, true, CURVES)),
+    ("signed by P-384 with SHA-256", NAME, EC, "p384", "-sha256", "", YES),
+    ("signed by P-256 with SHA-512", NAME, EC, "root", "-sha512", "", (false, true, CURVES)),
+    ("TLS 1.2", NAME, EC, "root", "-sha256", "-tls1_2", YES),
+    ("TLS 1.2, RSA's key exchange", NAME, "rsa:2048", "root", "-sha256", "-tls1_2 -cipher AES128-GCM-SHA256", (false, true, "no forward secrecy")),
+    ("TLS 1.1", NAME, EC, "root", "-sha256", "-tls1_1 -cipher ALL:@SECLEVEL=0", NO),
 ];
 const NAME: &str = "subjectAltName=IP:127.0.0.1\n";
 const EC: &str = "ec -pkeyopt ec_paramgen_curve:P-256";
@@ -739,26 +709,19 @@ fn whom_we_trust_and_whom_curl_trusts_of_what_openssl_makes() {
         |(number, (title, extensions, key, by, sign, options, verdict))| {
             let name = number.to_string();
             issue(folder, &name, by, extensions, key, sign);
-            let mut all = vec!["-rev"];
-            all.extend(if options.is_empty() {
-                &["-cipher", "ALL:@SECLEVEL=0"]
+            let options = if options.is_empty() {
+                "-cipher ALL:@SECLEVEL=0"
             } else {
-                *options
-            });
-            let server = Old::start(folder, &name, &all);
+                options
+            };
+            let server = Old::start(folder, &name, &format!("-rev {options}"));
             let url = format!("https://127.0.0.1:{}", server.1);
             let bundle = folder.join(format!("{by}.pem"));
             // Whoever speaks to it hears his own words backwards, which is no HTTP.
             let (_machine, outcome) = login(&url, "file", &bundle);
             let by_curl = asks.then(|| curl(&url, "file", &bundle));
-            judge(
-                title,
-                "file",
-                (outcome.code == 6, by_curl),
-                *verdict,
-                &seen,
-                &outcome.stderr,
-            );
+            let said = (outcome.code == 6, by_curl);
+            judge(title, "file", said, *verdict, &seen, &outcome.stderr);
         },
     );
     done(seen, OLD.len(), "chains-of-openssl.md");
