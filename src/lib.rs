@@ -74,26 +74,21 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
     };
     // It is large, and would be copied each time that it is handed on.
     let work = Box::pin(perform(&cli.verb, &run));
-    match block_on(&report, work) {
-        Ok(0) => 0,
-        Ok(code) => {
-            print_on_failure(&cli.verb, &run, Duration::MAX);
-            code
-        }
+    let (code, stopped) = match block_on(&report, work) {
+        Ok(code) => (code, false),
         Err(error) => {
             // Whoever closed our stdout does not want to hear about it.
             if error.cause != Cause::ClosedPipe {
                 report.error(&error);
             }
-            let patience = if error.cause.is_signal() {
-                LAST_WORDS
-            } else {
-                Duration::MAX
-            };
-            print_on_failure(&cli.verb, &run, patience);
-            error.cause.exit()
+            (error.cause.exit(), error.cause.is_signal())
         }
+    };
+    let patience = if stopped { LAST_WORDS } else { Duration::MAX };
+    if code != 0 {
+        print_on_failure(&cli.verb, &run, patience);
     }
+    code
 }
 
 async fn perform(verb: &Verb, run: &Run<'_>) -> Result<u8> {
@@ -118,13 +113,10 @@ fn print_on_failure(verb: &Verb, run: &Run<'_>, patience: Duration) {
 
 /// Runs on one thread. A thread that still resolves a name or writes to stdout is left behind, not waited for.
 fn block_on(report: &Report, work: impl Future<Output = Result<u8>>) -> Result<u8> {
-    let runtime = files::room()
-        .and_then(|()| {
-            tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-        })
-        .map_err(|error| error::error!(Other, "crmauth cannot start").because(error))?;
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = files::room().and_then(|()| builder.enable_all().build());
+    let runtime =
+        runtime.map_err(|error| error::error!(Other, "crmauth cannot start").because(error))?;
     let work = async {
         tokio::select! {
             biased;

@@ -19,23 +19,25 @@ pub enum Signal {
     Quit,
 }
 
+use Signal::{HangUp, Interrupt, Quit, Terminate};
+
 impl Signal {
     #[cfg(unix)]
     fn number(self) -> Number {
         match self {
-            Self::Interrupt => Number::INT,
-            Self::Terminate => Number::TERM,
-            Self::HangUp => Number::HUP,
-            Self::Quit => Number::QUIT,
+            Interrupt => Number::INT,
+            Terminate => Number::TERM,
+            HangUp => Number::HUP,
+            Quit => Number::QUIT,
         }
     }
 
     /// The failure of a run that the signal stops. `under_way` is what may have been half done: `a login`.
     fn error(self, under_way: Option<&Text>) -> Error {
         let cause = match self {
-            Self::Interrupt => Cause::Interrupted,
-            Self::Terminate | Self::HangUp => Cause::Terminated,
-            Self::Quit => Cause::Quit,
+            Interrupt => Cause::Interrupted,
+            Terminate | HangUp => Cause::Terminated,
+            Quit => Cause::Quit,
         };
         let message = match under_way {
             Some(what) => tr!("interrupted; {what} under way may have taken effect", what),
@@ -75,27 +77,20 @@ pub async fn heed_signals() {
 /// Waits for SIGINT or SIGTERM, which are caught from this call on; for ever if the system does not let us listen.
 #[cfg(unix)]
 pub fn either() -> impl Future<Output = Signal> {
-    listen(&[Signal::Interrupt, Signal::Terminate])
+    listen(&[Interrupt, Terminate])
 }
 
 /// Waits for any of the four: the terminal's end and Ctrl-\ must leave neither files nor a child behind either.
 #[cfg(unix)]
 pub fn any() -> impl Future<Output = Signal> {
-    listen(&[
-        Signal::Interrupt,
-        Signal::Terminate,
-        Signal::HangUp,
-        Signal::Quit,
-    ])
+    listen(&[Interrupt, Terminate, HangUp, Quit])
 }
 
 /// A signal that was ignored when we were started, as under nohup or after a shell's `&`, stays ignored, for a child too.
 #[cfg(unix)]
 fn listen(signals: &[Signal]) -> impl Future<Output = Signal> + use<> {
-    let streams = signals
-        .iter()
-        .map(|kind| Some((*kind, stream(kind.number())?)));
-    let mut streams: Vec<_> = streams.flatten().collect();
+    let streams = |kind: &Signal| Some((*kind, stream(kind.number())?));
+    let mut streams: Vec<_> = signals.iter().filter_map(streams).collect();
     // A file beyond its size limit is a write that fails, not an end in the middle of a run.
     let _ = stream(Number::XFSZ);
     std::future::poll_fn(move |context| {
@@ -110,11 +105,9 @@ fn listen(signals: &[Signal]) -> impl Future<Output = Signal> + use<> {
 #[cfg(unix)]
 pub fn stream(number: Number) -> Option<tokio::signal::unix::Signal> {
     use tokio::signal::unix::{SignalKind, signal};
-    let ignored = ignored() & (1 << (number.as_raw() - 1)) != 0;
-    if ignored {
-        return None;
-    }
-    signal(SignalKind::from_raw(number.as_raw())).ok()
+    let number = number.as_raw();
+    let heard = ignored() & (1 << (number - 1)) == 0;
+    heard.then(|| signal(SignalKind::from_raw(number)).ok())?
 }
 
 /// The signals that are ignored from the start, a bit each; none if the system does not tell.
@@ -139,7 +132,7 @@ pub async fn any() -> Signal {
 #[cfg(not(unix))]
 pub async fn either() -> Signal {
     match tokio::signal::ctrl_c().await {
-        Ok(()) => Signal::Interrupt,
+        Ok(()) => Interrupt,
         Err(_) => std::future::pending().await,
     }
 }
@@ -148,14 +141,12 @@ pub async fn either() -> Signal {
 #[cfg(unix)]
 pub fn forward(signal: Signal, child: Option<u32>) {
     use std::io::IsTerminal;
-    let key = matches!(signal, Signal::Interrupt | Signal::Quit);
+    let key = matches!(signal, Interrupt | Quit);
     if key && (std::io::stdin().is_terminal() || std::io::stderr().is_terminal()) {
         return;
     }
-    if let Some(pid) = child
-        .and_then(|id| i32::try_from(id).ok())
-        .and_then(Pid::from_raw)
-    {
+    let id = child.and_then(|id| i32::try_from(id).ok());
+    if let Some(pid) = id.and_then(Pid::from_raw) {
         // A child that has just ended is no failure.
         let _ = kill_process(pid, signal.number());
     }

@@ -37,8 +37,7 @@ pub(super) struct Guide<'a> {
 }
 
 impl<'a> Guide<'a> {
-    /// Asks for whatever these targets' logins need and nobody has set. If nobody can be asked, the logins will fail and
-    /// say what they miss.
+    /// Asks for what these targets' logins need and nobody has set; what nobody can be asked for, the logins miss.
     pub(super) async fn ask(
         run: &'a Run<'a>,
         services: &'a Services,
@@ -214,8 +213,7 @@ impl Asked<'_> {
         Ok(true)
     }
 
-    /// Which of what was typed an error's hint names, and whether it is about the kind of credentials: it names a field
-    /// of another kind, or one that the kind decides.
+    /// Which of what was typed an error's hint names, and whether it names what the kind of credentials decides.
     fn hinted(&self, typed: &[&'static Field], error: &Error) -> (Vec<&'static Field>, bool) {
         let hint = error.hint.as_ref().map(Text::english).unwrap_or_default();
         let in_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -255,10 +253,8 @@ impl Asked<'_> {
 /// Asks which system or account to log in to, where none was named.
 pub(super) async fn which(run: &Run<'_>, sources: &Sources) -> Result<Target> {
     let all = provider::specs().into_iter();
-    let mut targets = each_once(
-        sources.configured(),
-        all.map(|spec| Target::new(spec, None)),
-    );
+    let all = all.map(|spec| Target::new(spec, None));
+    let mut targets = each_once(sources.configured(), all);
     if why_not_asking(run).is_none() && !run.global.json {
         let label =
             |target: &Target| tr!("{target}: {product}", target, product = target.spec.product);

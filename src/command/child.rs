@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::Run;
 use crate::declaration::Target;
-use crate::error::{Error, Result, error};
+use crate::error::{Cause, Error, Result, error};
 use crate::files::{self, PrivateFolder};
 use crate::i18n::tr;
 use crate::output::{shell_word, stdout};
@@ -74,41 +74,32 @@ fn missing_interpreter(script: &Path) -> Option<String> {
     let (mut head, file) = (Vec::new(), File::open(script).ok()?);
     file.take(256).read_to_end(&mut head).ok()?;
     let head = String::from_utf8_lossy(head.strip_prefix(b"#!")?);
-    let blanks = [' ', '\t'];
-    let program = head
-        .trim_start_matches(blanks)
-        .split([' ', '\t', '\n'])
-        .next()?;
+    let line = head.trim_start_matches([' ', '\t']);
+    let program = line.split([' ', '\t', '\n']).next()?;
     let named = program.trim_end();
     (!named.is_empty() && !Path::new(program).exists()).then(|| named.to_owned())
 }
 
 /// A temporary folder for a command that is about to be started.
 pub fn private_folder(prefix: &str) -> Result<PrivateFolder> {
-    let folder = PrivateFolder::create(prefix);
-    let shared = folder.and_then(|folder| folder.share().map(|()| folder));
-    shared.map_err(|error| error!(Storage, "cannot create a temporary folder").because(error))
+    PrivateFolder::create(prefix)
+        .map_err(|error| error!(Storage, "cannot create a temporary folder").because(error))
 }
 
 /// Why a command that is there cannot be started.
 pub fn cannot_start(name: &OsStr, error: io::Error) -> Error {
     let name = name.to_string_lossy();
-    let refused = error!(
-        NotExecutable,
-        "the command `{name}` cannot be executed", name
-    );
+    let what = tr!("the command `{name}` cannot be executed", name);
+    let refused = Error::new(Cause::NotExecutable, what);
+    let missing = tr!("the program that loads it is missing: it was built for another system");
+    let other = tr!("give the path of a program that this machine can run");
     match error.kind() {
-        ErrorKind::NotFound => refused.hint(tr!(
-            "the program that loads it is missing: it was built for another system"
-        )),
-        _ => refused
-            .because(error)
-            .hint(tr!("give the path of a program that this machine can run")),
+        ErrorKind::NotFound => refused.hint(missing),
+        _ => refused.because(error).hint(other),
     }
 }
 
-/// Runs a command to its end and returns its exit code; signals are passed on. With `mask` it writes to pipes, and what
-/// it writes passes without this run's secrets.
+/// Runs a command and returns its exit code; signals are passed on. With `mask` its output passes without our secrets.
 pub async fn wait(
     name: &OsStr,
     mut command: tokio::process::Command,
@@ -156,8 +147,7 @@ pub async fn wait(
     }
 }
 
-/// Passes on what comes out of a pipe, until its end or until nobody reads. Whatever the command has left behind may keep
-/// the pipe open for ever.
+/// Passes on what comes out of a pipe. Whatever the command has left behind may keep the pipe open for ever.
 async fn pass(
     report: &Report,
     pipe: Option<impl AsyncRead + Unpin>,
@@ -202,13 +192,9 @@ pub fn public_environment<'a>(
 /// The variables that keep a command's requests to loopback from a proxy.
 pub fn direct_loopback(run: &Run<'_>) -> [(&'static str, OsString); 2] {
     ["no_proxy", "NO_PROXY"].map(|name| {
-        let mut hosts = OsString::new();
-        if let Some(set) = run.environment.path(name) {
-            hosts.push(set);
-            hosts.push(",");
-        }
-        hosts.push("127.0.0.1,localhost");
-        (name, hosts)
+        let set = run.environment.path(name).map(Path::as_os_str);
+        let hosts = set.into_iter().chain([OsStr::new("127.0.0.1,localhost")]);
+        (name, hosts.collect::<Vec<_>>().join(OsStr::new(",")))
     })
 }
 

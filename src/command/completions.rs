@@ -106,8 +106,7 @@ fn takes_target(arg: &clap::Arg) -> bool {
         .is_some_and(|names| names.iter().any(|name| name == "TARGET"))
 }
 
-/// What is configured or stored on this machine. What cannot be read is left out: an error would spoil the line that is
-/// being typed.
+/// What is configured or stored here. What cannot be read is left out: an error would spoil the line being typed.
 async fn targets(run: &Run<'_>) -> Vec<Target> {
     let sources = Sources::load(run.environment, &run.global.env_file, PATIENCE);
     let configured = sources.map(|sources| sources.configured());

@@ -37,6 +37,9 @@ fn formats() -> impl TypedValueParser<Value = Format> {
         .map(|name| Format::named(&name).unwrap_or_default())
 }
 
+/// A target, and what came of its login.
+pub type Login<'a> = (&'a Target, Result<Active<'a>>);
+
 /// A destination that was proved to take the answer.
 pub struct Prepared<'a> {
     format: Format,
@@ -56,8 +59,7 @@ impl Delivery {
         }
     }
 
-    /// Proves that the answer can be handed over before anything is sent: a session that nobody gets should
-    /// not be made.
+    /// Proves before anything is sent that the answer can be handed over: no session is made that nobody gets.
     pub async fn prepare(
         &self,
         run: &Run<'_>,
@@ -66,23 +68,22 @@ impl Delivery {
         batch: bool,
     ) -> Result<Prepared<'_>> {
         let format = self.format(run.global.json)?;
-        let path = self.file();
-        path.iter()
-            .try_for_each(|path| spare_settings("-o", path, sources))?;
+        let (path, var) = (self.file(), self.var.as_deref());
+        let mut paths = path.iter();
+        paths.try_for_each(|path| spare_settings("-o", path, sources))?;
+        let to_file = path.is_some();
         let shape = Shape {
             batch,
-            var: self.var.as_deref(),
-            to_file: path.is_some(),
+            var,
+            to_file,
         };
         format.check(&targets.iter().collect::<Vec<_>>(), &shape)?;
         let file = match path {
             Some(path) => Some(Replacement::open(path).await?),
             None => None,
         };
-        let github_env = match format {
-            Format::GitHub => Some(EnvFile::open(run.environment.path("GITHUB_ENV"))?),
-            _ => None,
-        };
+        let github = (format == Format::GitHub).then(|| run.environment.path("GITHUB_ENV"));
+        let github_env = github.map(EnvFile::open).transpose()?;
         Ok(Prepared {
             format,
             shape,
@@ -135,13 +136,8 @@ pub fn entry<'a>(login: &'a Active<'_>) -> Entry<'a> {
 }
 
 impl Prepared<'_> {
-    /// Writes the sessions in this order, reports the failures and returns the exit code. New sessions that cannot be
-    /// handed over, and are not stored either, are ended.
-    pub async fn deliver(
-        self,
-        run: &Run<'_>,
-        results: &[(&Target, Result<Active<'_>>)],
-    ) -> Result<u8> {
+    /// Writes the sessions in this order and reports the failures. New sessions that nobody gets or stores are ended.
+    pub async fn deliver(self, run: &Run<'_>, results: &[Login<'_>]) -> Result<u8> {
         let outcome = self.write(run, results).await;
         if let Err(error) = &outcome {
             for login in results.iter().flat_map(|(_, result)| result) {
@@ -151,7 +147,7 @@ impl Prepared<'_> {
         outcome
     }
 
-    async fn write(self, run: &Run<'_>, results: &[(&Target, Result<Active<'_>>)]) -> Result<u8> {
+    async fn write(self, run: &Run<'_>, results: &[Login<'_>]) -> Result<u8> {
         let mut exit = Exit::default();
         let mut outcomes = Vec::with_capacity(results.len());
         for (target, result) in results {
@@ -160,10 +156,8 @@ impl Prepared<'_> {
                 Err(error) => {
                     exit.add(error.cause.exit());
                     run.report.error(error);
-                    Outcome::Failed {
-                        target,
-                        error_json: run.report.error_json(error),
-                    }
+                    let error_json = run.report.error_json(error);
+                    Outcome::Failed { target, error_json }
                 }
             });
         }

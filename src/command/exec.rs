@@ -53,8 +53,7 @@ pub struct Args {
     command: Vec<OsString>,
 }
 
-/// Obtains the sessions and becomes CMD, or waits for it. Errors have the exit codes 126 and 127; every other failure is
-/// reported and becomes 125.
+/// Becomes CMD, or waits for it. Errors have the exit codes 126 and 127; any other failure is reported and becomes 125.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     match start(args, run).await {
         Err(error) if matches!(error.cause.exit(), 126..) => Err(error),
@@ -114,10 +113,8 @@ async fn log_in<'a>(
 ) -> Result<Option<Vec<Active<'a>>>> {
     let want = Want::Usable(args.min_ttl);
     let work = join_all(wanted.iter().map(async |target| {
-        Account::find(services, sources, target, args.person.as_deref())
-            .await?
-            .session(&want)
-            .await
+        let account = Account::find(services, sources, target, args.person.as_deref());
+        account.await?.session(&want).await
     }));
     let mut logins = Vec::new();
     for result in interruptible(Some(tr!("a login")), async { Ok(work.await) }).await? {

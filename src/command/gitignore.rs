@@ -73,8 +73,7 @@ async fn is_exposed(file: &Path, run: &Run<'_>) -> Result<bool> {
     Ok(!interruptible(None, ignored).await?)
 }
 
-/// Adds a file to the `.gitignore` beside it, which is returned unless it names the file already; or why it cannot be
-/// written.
+/// Adds a file to the `.gitignore` beside it, which is returned unless it names the file already.
 fn add(file: &Path) -> std::result::Result<Option<PathBuf>, Text> {
     let Some(name) = file.file_name().and_then(OsStr::to_str) else {
         return Ok(None);

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use jiff::Timestamp;
 
 use super::ask::{self, Guide};
-use super::delivery::{Delivery, Prepared};
+use super::delivery::{Delivery, Login, Prepared};
 use super::{AT_ONCE, Refused, Run, seconds_or_none, target_help, targets};
 use crate::declaration::Target;
 use crate::error::{Result, error};
@@ -49,16 +49,12 @@ pub struct Args {
     pub delivery: Delivery,
 }
 
-/// Logs in to every target asked for and writes the sessions in that order. A target's failure is reported and becomes
-/// the exit code.
+/// Logs in to every target and writes the sessions in that order. A failure is reported and becomes the exit code.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let named = targets(&args.targets)?;
     let batch = args.all || named.len() > 1;
     // Before signals are listened for: until then they end a read that blocks.
-    let adopted = match args.adopt {
-        true => Some(adopt::read(&named, run)?),
-        false => None,
-    };
+    let adopted = args.adopt.then(|| adopt::read(&named, run)).transpose()?;
     let (services, mut sources, _servers) = run.services().await?;
     let wanted = if args.all {
         configured(&sources, run)?
@@ -76,16 +72,12 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         return deliver(prepared, run, &[(target, session)]).await;
     }
     let mut guide = Guide::ask(run, &services, &mut sources, &wanted).await?;
-    let logins = all(args, run, &services, &sources, &guide, &wanted).await;
-    let explained = |login: Result<_>| login.map_err(|error| guide.explain(error));
-    let logins = logins.into_iter().map(explained);
-    let mut results: Vec<_> = wanted.iter().zip(logins).collect();
+    let mut results = all(args, run, &services, &sources, &guide, &wanted).await;
     let changes = if args.person.is_some() { 0 } else { CHANGES };
     for (target, result) in &mut results {
         for _ in 0..changes {
             let Err(error) = &*result else { break };
-            let changed = guide.retry(&mut sources, target, error);
-            if !changed.await? {
+            if !guide.retry(&mut sources, target, error).await? {
                 break;
             }
             *result = log_in(args, &services, &sources, target).await;
@@ -111,14 +103,17 @@ async fn all<'a>(
     services: &'a Services,
     sources: &Sources,
     guide: &Guide<'_>,
-    wanted: &[Target],
-) -> Vec<Result<Active<'a>>> {
+    wanted: &'a [Target],
+) -> Vec<Login<'a>> {
     let count = |done: usize| tr!("{done} of {all} done", done, all = wanted.len());
     let busy = (wanted.len() > 1).then(|| run.report.busy("login", count(0)));
     let mut logins = futures_util::stream::iter(wanted.iter().enumerate())
         .map(async |(place, target)| match guide.refused(target) {
             Some(error) => (place, Err(error)),
-            None => (place, log_in(args, services, sources, target).await),
+            None => {
+                let login = log_in(args, services, sources, target).await;
+                (place, login.map_err(|error| guide.explain(error)))
+            }
         })
         .buffer_unordered(usize::from(args.jobs));
     let mut done = Vec::with_capacity(wanted.len());
@@ -127,7 +122,8 @@ async fn all<'a>(
         busy.iter().for_each(|busy| busy.says(count(done.len())));
     }
     done.sort_by_key(|(place, _)| *place);
-    done.into_iter().map(|(_, result)| result).collect()
+    let logins = done.into_iter().map(|(_, login)| login);
+    wanted.iter().zip(logins).collect()
 }
 
 async fn log_in<'a>(
@@ -142,11 +138,7 @@ async fn log_in<'a>(
 }
 
 /// Hands the sessions over, and tells a person at a terminal about each.
-async fn deliver(
-    prepared: Prepared<'_>,
-    run: &Run<'_>,
-    results: &[(&Target, Result<Active<'_>>)],
-) -> Result<u8> {
+async fn deliver(prepared: Prepared<'_>, run: &Run<'_>, results: &[Login<'_>]) -> Result<u8> {
     let code = prepared.deliver(run, results).await?;
     for (target, result) in results {
         if let Ok(login) = result {
@@ -188,15 +180,11 @@ fn configured(sources: &Sources, run: &Run<'_>) -> Result<Vec<Target>> {
     let mut targets = sources.configured();
     // Other programs have a BROKER_PASSWORD too.
     if targets.iter().any(|target| sources.has_url(target)) {
-        targets.retain(|target| {
-            let has_url = sources.has_url(target);
-            if !has_url {
-                let variable = target.variable("URL");
-                let text = tr!("ignored, because {variable} is not set", variable);
-                run.report.warn(Some(target), text);
-            }
-            has_url
-        });
+        for target in targets.extract_if(.., |target| !sources.has_url(target)) {
+            let variable = target.variable("URL");
+            let text = tr!("ignored, because {variable} is not set", variable);
+            run.report.warn(Some(&target), text);
+        }
     }
     if targets.is_empty() {
         return Err(error!(

@@ -115,8 +115,7 @@ impl Record {
         }
     }
 
-    /// Removes entries that cannot be read, and so not be ended. Unless the servers were not to be asked (`local`), that is
-    /// a failure.
+    /// Removes entries that cannot be read: a failure, unless the servers were not to be asked (`local`).
     async fn discard(&mut self, services: &Services, run: &Run<'_>, local: bool) -> Result<()> {
         match services.discard().await? {
             0 => {}
@@ -181,8 +180,7 @@ fn label((key, entry): &(Key, Entry)) -> String {
     }
 }
 
-/// Ends a target's session. If it has no settings, ends the only session that is stored in its name: of several, those of
-/// other folders may be in use, and a logout cannot be taken back.
+/// Ends a target's session; without settings the only one stored in its name, since a logout cannot be taken back.
 async fn end(
     services: &Services,
     sources: &Sources,
@@ -200,14 +198,11 @@ async fn end(
             };
             wanted && entry.target == target.to_string()
         });
+        let hint = tr!("log out where that user's settings are, or log out everything with --all");
         match &stored[..] {
             [] => {}
             [one] => return end_stored(services, sources, one, args).await,
-            several => {
-                return Err(unclear(target, several).hint(tr!(
-                    "log out where that user's settings are, or log out everything with --all"
-                )));
-            }
+            several => return Err(unclear(target, several).hint(hint)),
         }
     }
     let account = Account::find(services, sources, target, person).await?;

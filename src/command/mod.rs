@@ -40,8 +40,7 @@ use crate::store::{Entry, Key, Store, file};
 use crate::tls::{CaLocations, Trust};
 use crate::{sandbox as systems, settings};
 
-/// How many targets are worked on at once unless told otherwise: each needs connections and files, of which a process
-/// may have a few hundred.
+/// How many targets are worked on at once by default: each needs files, of which a process may have a few hundred.
 const AT_ONCE: u16 = 10;
 
 /// What the help writes above the options of every verb.
@@ -185,17 +184,12 @@ impl Run<'_> {
         };
         let folder = match (place, self.state_folder()) {
             (Some("none"), folder) => return Ok(Store::memory(folder)),
-            (Some(place), _) => match place.strip_prefix("file:") {
-                Some(folder) if !folder.is_empty() => {
-                    self.expanded(folder.strip_prefix("//").unwrap_or(folder))?
-                }
-                _ => {
-                    return Err(error!(
-                        BadSetting, "{name} is not a known store", name;
-                        hint "use file:DIR, redis://…, rediss://… or none"
-                    ));
-                }
-            },
+            (Some(place), _) => self.folder(place).ok_or_else(|| {
+                error!(
+                    BadSetting, "{name} is not a known store", name;
+                    hint "use file:DIR, redis://…, rediss://… or none"
+                )
+            })?,
             (None, Some(folder)) => folder,
             (None, None) => {
                 self.report.warn_of_all([tr!(
@@ -209,17 +203,15 @@ impl Run<'_> {
         Ok(Store::folder(folder))
     }
 
-    /// A path whose `~/` is the user's home: no shell puts it there behind `file:`.
-    fn expanded(&self, path: &str) -> Result<PathBuf> {
-        let Some(below) = path.strip_prefix("~/") else {
-            return Ok(PathBuf::from(path));
-        };
-        match self.environment.path("HOME") {
-            Some(home) => Ok(home.join(below)),
-            None => Err(error!(
-                BadSetting,
-                "the store {path} begins with ~, and HOME is not set", path
-            )),
+    /// The folder of `file:DIR`, whose `~/` is the user's home: no shell puts that there behind `file:`.
+    fn folder(&self, place: &str) -> Option<PathBuf> {
+        let path = place
+            .strip_prefix("file:")
+            .filter(|path| !path.is_empty())?;
+        let path = path.strip_prefix("//").unwrap_or(path);
+        match path.strip_prefix("~/") {
+            Some(below) => Some(self.environment.path("HOME")?.join(below)),
+            None => Some(path.into()),
         }
     }
 
@@ -239,19 +231,17 @@ impl Run<'_> {
         };
         let folders = value("SSL_CERT_DIR").map(std::env::split_paths);
         let folders = folders.into_iter().flatten();
+        let folders = folders.filter(|path| !path.as_os_str().is_empty());
         CaLocations {
             file: value("SSL_CERT_FILE").map(PathBuf::from),
-            folders: folders
-                .filter(|path| !path.as_os_str().is_empty())
-                .collect(),
+            folders: folders.collect(),
         }
     }
 
     fn proxies(&self) -> Result<Proxies> {
         let first = |names: &[&str]| {
-            let mut set = names
-                .iter()
-                .filter_map(|name| self.environment.get(name).transpose());
+            let value = |name: &&str| self.environment.get(name).transpose();
+            let mut set = names.iter().filter_map(value);
             set.next().transpose().map(|value| value.map(str::to_owned))
         };
         // Under CGI the variable HTTP_PROXY is the client's header `Proxy`.
@@ -290,10 +280,8 @@ pub fn targets(names: &[String]) -> Result<Vec<Target>> {
 
 /// Adds what is only stored to the targets that are configured.
 pub fn with_stored(targets: Vec<Target>, stored: &[(Key, Entry)]) -> Vec<Target> {
-    let stored = stored
-        .iter()
-        .map(|(_, entry)| settings::target(&entry.target));
-    each_once(targets, stored.flatten())
+    let target = |(_, entry): &(Key, Entry)| settings::target(&entry.target).ok();
+    each_once(targets, stored.iter().filter_map(target))
 }
 
 /// Targets, and more of them that are not among them yet.

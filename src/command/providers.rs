@@ -67,11 +67,8 @@ fn overview(specs: &[&Spec], lang: Lang) -> String {
 /// One system: its names, its settings, how its session is carried.
 fn page(target: &Target, lang: Lang) -> String {
     let spec = target.spec;
-    let mut lines = vec![title(
-        spec,
-        &format!("{} ({})", spec.product, spec.id),
-        lang,
-    )];
+    let name = format!("{} ({})", spec.product, spec.id);
+    let mut lines = vec![title(spec, &name, lang)];
     for alias in spec.aliases {
         lines.push(tr!("also called {alias}", alias).render(lang));
     }

@@ -92,17 +92,16 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         return Ok(0);
     };
     lines.for_each(|line| run.report.chat(tr!("{line}", line = line.trim_end())));
+    let urls = wanted
+        .iter()
+        .map(|target| (target.variable("URL"), url(target)));
     let mut child = tokio::process::Command::new(found);
     child
         .args(rest)
         .env_clear()
         .envs(child::public_environment(run, &sources, &wanted))
         .envs(child::direct_loopback(run))
-        .envs(
-            wanted
-                .iter()
-                .map(|target| (target.variable("URL"), url(target))),
-        )
+        .envs(urls)
         .env(GATEWAY, &origin);
     // The terminal is CMD's.
     let _hold = run.report.hold();

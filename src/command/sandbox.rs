@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::{Run, child, seconds};
 use crate::error::{Result, error};
 use crate::i18n::{Lang, tr};
-use crate::sandbox::{self, Log, Rules, Sandbox};
+use crate::sandbox::{self, Event, Log, Rules, Sandbox};
 use crate::{settings, signals};
 
 /// The only setting of ours that a command keeps: which language its crmauth speaks.
@@ -33,19 +33,15 @@ pub struct Args {
 pub async fn start(ttl: Option<Duration>, log: Log) -> Result<Sandbox> {
     let clock = Rc::new(Timestamp::now);
     let rules = Rules { ttl, clock };
-    sandbox::start(rules, log)
-        .await
-        .map_err(|error| error!(Other, "the sandbox cannot listen on loopback").because(error))
+    let deaf = |error| error!(Other, "the sandbox cannot listen on loopback").because(error);
+    sandbox::start(rules, log).await.map_err(deaf)
 }
 
 /// Serves until a signal comes, or until CMD ends, whose exit code is returned.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let report = Rc::clone(&run.report);
-    let servers = start(
-        args.ttl,
-        Rc::new(move |event| report.chat(tr!("{line}", line = event.line))),
-    )
-    .await?;
+    let log = Rc::new(move |event: &Event| report.chat(tr!("{line}", line = event.line)));
+    let servers = start(args.ttl, log).await?;
     match args.command.split_first() {
         None => serve(run, &servers).await,
         Some((name, rest)) => command(name, rest, run, &servers).await,
@@ -61,8 +57,8 @@ async fn serve(run: &Run<'_>, servers: &Sandbox) -> Result<u8> {
         printed = run.print(&block) => printed?,
         _ = &mut stop => return Ok(0),
     }
-    run.report
-        .chat(tr!("the sandbox is running; Ctrl-C ends it"));
+    let running = tr!("the sandbox is running; Ctrl-C ends it");
+    run.report.chat(running);
     stop.await;
     Ok(0)
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::Run;
 use crate::declaration::is_on;
-use crate::error::{Error, Result, error};
+use crate::error::{Cause, Error, Result, error};
 use crate::i18n::tr;
 use crate::store::Store;
 use crate::store::redis::{RedisStore, RedisUrl, make_key};
@@ -22,20 +22,13 @@ pub(super) fn is_shared(place: &str) -> bool {
 
 impl Run<'_> {
     /// The store at a place that comes from the option or the variable `name`.
-    pub(super) async fn shared_store(
-        &self,
-        name: &str,
-        place: &str,
-        trust: Rc<Trust>,
-    ) -> Result<Store> {
+    pub async fn shared_store(&self, name: &str, place: &str, trust: Rc<Trust>) -> Result<Store> {
         let bad = |name: &str, why| error!(BadSetting, "{name} {why}", name, why);
         let place = RedisUrl::parse(place).map_err(|why| {
             bad(name, why).hint(tr!("it looks like rediss://USER:PASSWORD@HOST:6379/0"))
         })?;
-        place
-            .password
-            .iter()
-            .for_each(|password| self.report.learn(password));
+        let password = place.password.iter();
+        password.for_each(|password| self.report.learn(password));
         if name.starts_with('-') && (place.password.is_some() || place.user.is_some()) {
             return Err(error!(
                 Usage, "{name} contains a password, which other users of this machine could see", name;
@@ -43,13 +36,13 @@ impl Run<'_> {
             ));
         }
         let Some(key) = self.environment.secret(KEY, self.global.timeout).await? else {
-            let error = error!(
-                MissingSetting,
+            let (key, hint) = (KEY, make_key());
+            let why = tr!(
                 "{key} is not set, but sessions in {place} must be encrypted",
-                key = KEY,
+                key,
                 place
             );
-            return Err(error.hint(make_key()));
+            return Err(Error::new(Cause::MissingSetting, why).hint(hint));
         };
         self.report.learn(&key);
         let allow_plain = self.environment.get(ALLOW_PLAIN)?.is_some_and(is_on);

@@ -67,10 +67,8 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         let rows = listed(target, &stored, here).into_iter();
         rows.map(move |listed| Row::find(services, sources, target, listed, here, args.check))
     });
-    let mut rows: Vec<Row<'_>> = futures_util::stream::iter(rows)
-        .buffered(AT_ONCE.into())
-        .collect()
-        .await;
+    let rows = futures_util::stream::iter(rows).buffered(AT_ONCE.into());
+    let mut rows: Vec<Row<'_>> = rows.collect().await;
     // A person's session for a server that the target has left is not the target's any more.
     rows.retain(|row| row.person.is_none() || row.entry.is_some());
     print(&rows, args, run).await?;
@@ -80,8 +78,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     Ok(exit_code(&rows))
 }
 
-/// What is stored in a target's name, for a row each: its own sessions, `None` if there is none, and those of `--as`.
-/// `here` says that the target has settings, which decide which one is its own.
+/// What is stored in a target's name, for a row each. Its settings, if it is configured `here`, tell which is its own.
 fn listed<'a>(
     target: &Target,
     stored: &'a [(Key, Entry)],
@@ -126,8 +123,7 @@ async fn print(rows: &[Row<'_>], args: &Args, run: &Run<'_>) -> Result<()> {
     // The table has said already what is missing, and the diagnosis too.
     let untold = rows.iter().filter(|row| row.diagnosis.is_none());
     let errors = untold.filter_map(|row| row.error.as_ref());
-    errors
-        .filter(|error| error.cause != Cause::MissingSetting)
-        .for_each(|error| run.report.error(error));
+    let errors = errors.filter(|error| error.cause != Cause::MissingSetting);
+    errors.for_each(|error| run.report.error(error));
     Ok(())
 }

@@ -81,7 +81,7 @@ impl Draft {
 pub struct PrivateFolder {
     folder: TempDir,
     /// Tells a sweep that the folder is in use.
-    lock: File,
+    _lock: File,
 }
 
 impl PrivateFolder {
@@ -101,20 +101,19 @@ impl PrivateFolder {
             };
             if claim(&lock, folder.path()) {
                 set_folder_mode(folder.path())?;
-                return Ok(Self { folder, lock });
+                // Children that are started from now on keep the folder if this process is killed.
+                #[cfg(unix)]
+                rustix::io::fcntl_setfd(&lock, rustix::io::FdFlags::empty())?;
+                return Ok(Self {
+                    folder,
+                    _lock: lock,
+                });
             }
         }
     }
 
     pub fn path(&self) -> &Path {
         self.folder.path()
-    }
-
-    /// Lets children that are started from now on keep the folder if this process is killed.
-    pub fn share(&self) -> io::Result<()> {
-        #[cfg(unix)]
-        rustix::io::fcntl_setfd(&self.lock, rustix::io::FdFlags::empty())?;
-        Ok(())
     }
 }
 

@@ -117,18 +117,13 @@ fn existing(path: &Path) -> Result<Option<Metadata>> {
 fn fixed(path: &Path, old: &Metadata, folder: &Path, draft: &Draft) -> Option<(Text, Text)> {
     use std::os::unix::fs::MetadataExt;
     if is_mount(path) {
-        return Some((
-            tr!("is a mount point, which cannot be replaced"),
-            tr!("mount its folder instead, or redirect stdout there with >"),
-        ));
+        let hint = tr!("mount its folder instead, or redirect stdout there with >");
+        return Some((tr!("is a mount point, which cannot be replaced"), hint));
     }
     let (folder, ours) = (std::fs::metadata(folder).ok()?, draft.metadata().ok()?);
-    held_by_others(mode(&folder), old.uid(), folder.uid(), ours.uid()).then(|| {
-        (
-            tr!("belongs to somebody else, in a directory where only they may replace it"),
-            tr!("choose another path"),
-        )
-    })
+    let why = tr!("belongs to somebody else, in a directory where only they may replace it");
+    held_by_others(mode(&folder), old.uid(), folder.uid(), ours.uid())
+        .then(|| (why, tr!("choose another path")))
 }
 
 /// In a sticky folder a file is replaced by its owner, the folder's owner or root.

@@ -115,8 +115,7 @@ impl Format {
         }
     }
 
-    /// Writes the outcomes, none of them failed where the format is all or nothing. After an error nothing may be
-    /// written but [`Self::on_failure`].
+    /// Writes the outcomes. After an error nothing may be written but [`Self::on_failure`].
     pub fn write(self, outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Rendered> {
         let targets: Vec<&Target> = outcomes.iter().map(Outcome::target).collect();
         self.check(&targets, shape)?;

@@ -74,8 +74,7 @@ impl EnvFile {
     }
 }
 
-/// Writes once, beginning on a fresh line. Half a block would make the runner misread the whole file, so what was written
-/// of it is taken back.
+/// Writes once, on a fresh line. Of a part everything is taken back: the runner would misread the whole file.
 fn append(file: &mut File, bytes: &[u8]) -> io::Result<()> {
     let before = file.seek(SeekFrom::End(0))?;
     let mut last = [b'\n'];

@@ -72,12 +72,8 @@ fn line(format: Format, out: &mut Buffer, variable: &Variable<'_>) -> Result<(),
                 "]"
             };
             // It undoes %3B, %0D, %0A and %5D first, then %AZP25: a lone % would make such a sequence.
-            (
-                "##vso[task.setvariable variable=",
-                kind,
-                &[('%', "%AZP25")],
-                "\n",
-            )
+            let before = "##vso[task.setvariable variable=";
+            (before, kind, &[('%', "%AZP25")], "\n")
         }
         _ => ("export ", "='", &[('\'', QUOTE)], "'\n"),
     };

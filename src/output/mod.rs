@@ -30,8 +30,7 @@ pub struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// The token; formats read it here only. Its bytes are checked once more: a line break would be a second header,
-    /// or a second line for a shell.
+    /// The token, checked once more: a line break would be a second header, or a second line for a shell.
     fn token(&self) -> Result<&'a str> {
         let token = self.session.token.expose();
         check_token(token).map_err(|error| error.target(&self.target.to_string()))?;
@@ -96,7 +95,6 @@ fn sessions<'o, 'a>(outcomes: &'o [Outcome<'a>]) -> impl Iterator<Item = &'o Ent
 
 /// RFC 3339 in UTC, whole seconds. They are cut off, not rounded: an expiry must not move into the future.
 pub fn time(at: Timestamp) -> String {
-    Timestamp::from_second(at.as_second())
-        .unwrap_or(at)
-        .to_string()
+    let whole = Timestamp::from_second(at.as_second());
+    whole.unwrap_or(at).to_string()
 }

@@ -73,8 +73,7 @@ pub async fn write(bytes: Zeroizing<Vec<u8>>) -> Result<()> {
     written.map_err(failed)
 }
 
-/// Whether so many bytes can be written without waiting for the reader. A pipe that takes any takes `PIPE_BUF` of them;
-/// of a terminal nobody knows.
+/// Whether so many bytes can be written at once: a pipe that takes any takes `PIPE_BUF`; of a terminal nobody knows.
 #[cfg(unix)]
 fn takes_at_once(count: usize) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -100,8 +99,7 @@ fn is_file() -> bool {
     false
 }
 
-/// std's line buffer would keep what could not be written, unwiped, and try again at exit. Its lock would be held by a
-/// write that waits.
+/// std's line buffer would keep what could not be written, unwiped; its lock would be held by a write that waits.
 #[cfg(unix)]
 fn write_all(mut bytes: &[u8]) -> io::Result<()> {
     let stdout = io::stdout();

@@ -6,8 +6,7 @@ use crate::declaration::{Placement, Target};
 use crate::error::{Result, error};
 use crate::i18n::tr;
 
-/// What the format header or curl cannot carry. Whoever reads headers reads them all, so that lines for several servers
-/// would all reach one of them.
+/// What the formats cannot carry. Whoever reads headers reads them all: lines for several servers would reach one.
 pub(super) fn check(format: Format, targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
     if shape.batch || targets.len() > 1 {
         return Err(error!(

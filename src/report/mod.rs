@@ -109,9 +109,9 @@ impl Busy<'_> {
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        self.line
-            .iter()
-            .for_each(|line| self.report.progress.end(*line));
+        if let Some(line) = self.line {
+            self.report.progress.end(line);
+        }
     }
 }
 
@@ -139,8 +139,7 @@ impl Report {
         self.progress.run().await
     }
 
-    /// Something is under way that a person may wait for; `name` says for whom. Its line is gone when the
-    /// answer is dropped.
+    /// Something is under way that a person may wait for, for `name`. Its line is gone when the answer is dropped.
     pub fn busy(&self, name: &str, text: Text) -> Busy<'_> {
         let begin = || self.progress.begin(self.safe(name), self.words(&text));
         let line = self.manner.live.then(begin);

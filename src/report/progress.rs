@@ -66,8 +66,7 @@ impl Progress {
         }
     }
 
-    /// Ends a line. It goes with the next beat, or at once if it was the last: in a batch lines end so often that
-    /// nothing would stand there long enough to be read.
+    /// Ends a line. It goes with the next beat, so that in a batch it can be read, or at once if it was the last.
     pub(super) fn end(&self, id: usize) {
         let mut lines = self.lines.borrow_mut();
         lines.retain(|line| line.id != id);

@@ -101,8 +101,7 @@ impl Report {
         Ok(answer)
     }
 
-    /// Asks yes or no; Enter alone is `usual`, and the end of the input is a no. Only what is typed once the
-    /// question stands there answers it.
+    /// Asks yes or no; Enter alone is `usual`, the end of the input a no. What was typed before does not answer it.
     pub async fn confirm(&self, question: Text, usual: bool) -> Result<bool> {
         let choice = if usual { tr!("[Y/n]") } else { tr!("[y/N]") };
         loop {

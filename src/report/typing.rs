@@ -19,8 +19,7 @@ const BACKSPACE: u8 = 8;
 const CLEAR: u8 = 21;
 const DELETE: u8 = 127;
 
-/// Reads a line, and shows it letter by letter where it is to be `shown`. The terminal itself would show all that is
-/// pasted: the next lines too, in which a secret may stand.
+/// Reads a line, letter by letter where `shown`: the terminal would show all that is pasted, secrets too.
 pub(super) fn typed(shown: bool) -> io::Result<Option<Zeroizing<String>>> {
     let stdin = io::stdin();
     let mut line = Zeroizing::new(Vec::with_capacity(4096));
@@ -64,8 +63,7 @@ fn erase(line: &mut Vec<u8>, shown: &mut Vec<u8>) {
     }
 }
 
-/// Drops what waits to be read at the terminal. Of pasted lines one is meant: the others answer no question, and the
-/// shell does not get them either.
+/// Drops what waits to be read: of pasted lines one is meant, and the shell does not get the others either.
 pub(super) fn forget_typed() {
     let _ = tcflush(io::stdin(), QueueSelector::IFlush);
 }

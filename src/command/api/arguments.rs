@@ -84,8 +84,7 @@ impl Typed {
         self.method == Method::POST && types.all(is_form)
     }
 
-    /// The request with the session where the system wants it: in the body of a form that is posted, since web servers
-    /// write URLs into their logs.
+    /// The request with the session where the system wants it: in a posted form's body, since servers log URLs.
     pub fn with(&self, login: &Active<'_>) -> Request {
         let (spec, token) = (login.target().spec, &login.session.token);
         let field = match spec.placement {
@@ -167,12 +166,8 @@ fn fault(path: &str) -> Option<(Text, Text)> {
 
 fn method(args: &Args, has_body: bool) -> Result<Method> {
     let default = if has_body { "POST" } else { "GET" };
-    let method = args
-        .method
-        .as_deref()
-        .unwrap_or(default)
-        .to_ascii_uppercase();
-    match Method::from_bytes(method.as_bytes()) {
+    let method = args.method.as_deref().unwrap_or(default);
+    match Method::from_bytes(method.to_ascii_uppercase().as_bytes()) {
         // CONNECT asks for a tunnel and not for a path.
         Ok(method) if method != Method::CONNECT => Ok(method),
         _ => Err(error!(

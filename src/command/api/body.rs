@@ -11,7 +11,7 @@ use serde_json::json;
 use super::super::Run;
 use super::Args;
 use crate::declaration::Spec;
-use crate::error::{Error, Result, error};
+use crate::error::{Cause, Error, Result, error};
 use crate::files::random;
 use crate::http::Part;
 use crate::i18n::tr;
@@ -45,10 +45,8 @@ impl Body {
         let values = values.filter_map(|pair| Some(pair.split_once('=')?.1));
         let all = values.chain(args.data.as_deref());
         if all.filter(|value| *value == "@-").count() > 1 {
-            return Err(error!(
-                Usage,
-                "stdin can be read only once, and @- is given twice"
-            ));
+            let why = tr!("stdin can be read only once, and @- is given twice");
+            return Err(Error::new(Cause::Usage, why));
         }
         if let Some(data) = &args.data {
             let part = read_data("-d", data, run)?;
@@ -90,16 +88,11 @@ impl Body {
             Some(boundary) => [&head(boundary, name, ""), value, "\r\n"].concat(),
             None => ["&", &pair(name, value)].concat(),
         });
-        let last = self
-            .boundary
-            .as_ref()
-            .map(|boundary| format!("--{boundary}--\r\n"));
-        let end = [field, last].into_iter().flatten().map(String::into_bytes);
-        self.parts
-            .iter()
-            .cloned()
-            .chain(end.map(Part::bytes))
-            .collect()
+        let boundary = self.boundary.as_ref();
+        let last = boundary.map(|boundary| format!("--{boundary}--\r\n"));
+        let end = [field, last].into_iter().flatten();
+        let end = end.map(|text| Part::bytes(text.into_bytes()));
+        self.parts.iter().cloned().chain(end).collect()
     }
 }
 
@@ -282,18 +275,14 @@ fn multipart(fields: &[Field], uploads: &[String], run: &Run<'_>) -> Result<Body
     for typed in uploads {
         let (name, file) = split("--upload", typed)?;
         let Some(path) = file.strip_prefix('@').filter(|path| !path.is_empty()) else {
-            return Err(error!(
-                Usage,
-                "--upload takes NAME=@FILE, or NAME=@- for stdin"
-            ));
+            let why = tr!("--upload takes NAME=@FILE, or NAME=@- for stdin");
+            return Err(Error::new(Cause::Usage, why));
         };
         let file_name = Path::new(path).file_name().unwrap_or_default();
         let file_name = quoted(&file_name.to_string_lossy());
         let about = format!("; filename=\"{file_name}\"\r\nContent-Type: application/octet-stream");
-        add(
-            head(&boundary, name, &about),
-            read_data("--upload", file, run)?,
-        );
+        let content = read_data("--upload", file, run)?;
+        add(head(&boundary, name, &about), content);
     }
     Ok(Body {
         content_type: ["multipart/form-data; boundary=", &boundary].concat(),

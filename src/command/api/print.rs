@@ -56,10 +56,9 @@ impl Out {
     pub async fn write_rows(&mut self, array: &str) -> Result<()> {
         let readable = self.indented(array.as_bytes());
         let rows = readable.as_deref().unwrap_or(array).trim();
-        let rows = rows
-            .strip_prefix('[')
-            .and_then(|rows| rows.strip_suffix(']'));
-        let rows = rows.unwrap_or_default().trim_matches(['\r', '\n']);
+        let rows = rows.strip_prefix('[').unwrap_or(rows);
+        let rows = rows.strip_suffix(']').unwrap_or(rows);
+        let rows = rows.trim_matches(['\r', '\n']);
         self.write(rows.as_bytes().to_vec()).await
     }
 
@@ -89,11 +88,15 @@ impl Out {
         }
         let mut held = answer.response.body.clone();
         let mut holds = matches!(self, Self::Stdout { color: Some(_), .. });
-        let mut next = match answer.broken.take() {
-            Some(error) => Err(error),
-            None => Ok(Some(Vec::new())),
-        };
         loop {
+            holds &= held.len() <= HELD_MAX;
+            if !holds {
+                self.write(mem::take(&mut held)).await?;
+            }
+            let next = match answer.broken.take() {
+                Some(error) => Err(error),
+                None => answer.response.next().await,
+            };
             match next {
                 Ok(Some(part)) => {
                     answer.keep(&part);
@@ -106,11 +109,6 @@ impl Out {
                     return Err(error);
                 }
             }
-            holds &= held.len() <= HELD_MAX;
-            if !holds {
-                self.write(mem::take(&mut held)).await?;
-            }
-            next = answer.response.next().await;
         }
     }
 }

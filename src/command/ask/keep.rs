@@ -2,24 +2,21 @@
 
 use std::path::Path;
 
-use super::super::gitignore;
+use super::super::{delivery::Login, gitignore};
 use super::Guide;
-use crate::declaration::Target;
 use crate::error::{Result, error, why};
 use crate::i18n::{Text, and, tr};
-use crate::lifecycle::Active;
 use crate::output;
 use crate::output::file::Replacement;
 use crate::secret::Secret;
 use crate::settings::{self, Sources};
 
+/// A setting's name and value, and the value as the file will show it.
+type Shown = (String, Secret, Secret);
+
 impl Guide<'_> {
     /// Offers to write the answers that led to a session to the env file that is read first.
-    pub(in super::super) async fn offer_to_save(
-        &self,
-        sources: &Sources,
-        results: &[(&Target, Result<Active<'_>>)],
-    ) -> Result<()> {
+    pub async fn offer_to_save(&self, sources: &Sources, results: &[Login<'_>]) -> Result<()> {
         let (shown, path) = &sources.first_file();
         let settings = self.worth_saving(sources, shown, results).await;
         let regular = std::fs::symlink_metadata(path).map_or(true, |found| found.is_file());
@@ -37,13 +34,13 @@ impl Guide<'_> {
         gitignore::keep_out(path, shown, self.run).await
     }
 
-    /// The settings that led to a session, each with its value also as the file will show it. Tells why others are left out.
+    /// The settings that led to a session. Tells why others are left out.
     async fn worth_saving(
         &self,
         sources: &Sources,
         shown: &str,
-        results: &[(&Target, Result<Active<'_>>)],
-    ) -> Vec<(String, Secret, Secret)> {
+        results: &[Login<'_>],
+    ) -> Vec<Shown> {
         let (report, mut settings) = (&self.run.report, Vec::new());
         for asked in self.asked.iter().filter(|asked| !asked.answers.is_empty()) {
             let target = &asked.target;
@@ -85,19 +82,13 @@ impl Guide<'_> {
 }
 
 /// Writes settings to an env file; returns warnings.
-async fn write(
-    path: &Path,
-    shown: &str,
-    settings: &[(String, Secret, Secret)],
-) -> Result<Vec<Text>> {
+async fn write(path: &Path, shown: &str, settings: &[Shown]) -> Result<Vec<Text>> {
     let old = match std::fs::read(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => {
             let why = why(&error);
-            return Err(error!(
-                Storage,
-                "{shown} cannot be read ({why})", shown, why
-            ));
+            let error = error!(Storage, "{shown} cannot be read ({why})", shown, why);
+            return Err(error);
         }
         Ok(old) => old,
     };

@@ -17,8 +17,7 @@ pub(super) struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    /// Says what a field is and asks for it until the answer can be used. Enter alone keeps what was answered `before`.
-    /// `None` if the person ends it.
+    /// Asks for a field until the answer can be used. Enter keeps what was `before`; `None` if the person ends it.
     pub async fn about(&self, field: &Field, mut before: Option<Secret>) -> Result<Option<Secret>> {
         let (report, spec) = (&self.asked.run.report, self.asked.target.spec);
         let (about, example) = (spec.about(field), spec.example_url);
@@ -69,11 +68,8 @@ impl Asking<'_> {
         };
         let url = settings.url.to_string();
         if let (5 | 6, Some(host)) = (error.cause.exit(), url.strip_prefix("https://")) {
-            let plain = self
-                .asked
-                .target
-                .spec
-                .base_url(&["http://", host].concat())?;
+            let spec = self.asked.target.spec;
+            let plain = spec.base_url(&["http://", host].concat())?;
             let settings = self
                 .questions
                 .settings_so_far(&self.asked.target, plain.clone());
@@ -131,10 +127,8 @@ fn pasted(text: &str) -> &str {
     const AROUND: &str = " \"'`<>,;“”‘’«»";
     let text = text.split(['?', '#']).next().unwrap_or_default();
     let (name, value) = text.split_once('=').unwrap_or_default();
-    let is_name = !name.is_empty()
-        && name
-            .chars()
-            .all(|c| c.is_alphanumeric() || c == '_' || c == ' ');
+    let in_name = |c: char| c.is_alphanumeric() || c == '_' || c == ' ';
+    let is_name = !name.is_empty() && name.chars().all(in_name);
     let text = if is_name { value } else { text };
     text.trim_matches(|c| AROUND.contains(c))
 }

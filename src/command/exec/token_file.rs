@@ -45,11 +45,8 @@ pub(super) async fn run(
     }
     let files = files.into_iter();
     let upkeep = join_all(files.map(|(login, path)| keep_fresh(args, run, login, path)));
-    let mut ended = pin!(child::wait(
-        name,
-        command.into(),
-        args.mask.then_some(&run.report)
-    ));
+    let mask = args.mask.then_some(&*run.report);
+    let mut ended = pin!(child::wait(name, command.into(), mask));
     tokio::select! {
         biased;
         code = &mut ended => code,
@@ -57,8 +54,7 @@ pub(super) async fn run(
     }
 }
 
-/// Renews a session in time, again and again, until that is hopeless. One that others have stored is taken over, and one
-/// that they have ended is replaced.
+/// Renews a session in time until that is hopeless. One that others have stored is taken over.
 async fn keep_fresh(args: &Args, run: &Run<'_>, login: &Active<'_>, path: PathBuf) {
     let target = login.target();
     let mut session = login.session.clone();
@@ -103,8 +99,7 @@ async fn keep_fresh(args: &Args, run: &Run<'_>, login: &Active<'_>, path: PathBu
     }
 }
 
-/// Waits until a session is due, by the wall clock too, since a laptop may sleep; no longer than until the store has none
-/// any more, or another one, which is returned.
+/// Waits until a session is due, by the wall clock too (laptops sleep), or until the store has none or another one.
 async fn wait(login: &Active<'_>, session: &Session, pause: Duration) -> Option<Box<Session>> {
     let pause = pause.max(SHORTEST);
     let (begun, end) = (Instant::now(), Timestamp::now().checked_add(pause));
@@ -123,8 +118,7 @@ async fn wait(login: &Active<'_>, session: &Session, pause: Duration) -> Option<
     }
 }
 
-/// How long to wait after a failure that so many others came before. One that may pass is soon over. Any other, such as a
-/// page shown during an update, may be a refusal in disguise.
+/// How long to wait after a failure behind so many others. One that will not pass may be a refusal in disguise.
 fn until_next_try(error: &Error, failures: u32) -> Duration {
     if error.cause.retryable() || error.cause.exit() == 7 {
         return TRY_AGAIN;
@@ -187,6 +181,9 @@ mod tests {
         assert_eq!(seconds("hellocloud", 0, Some(2), 60), (1, 1.0));
         assert_eq!(seconds("broker", 700, Some(600), 60), (0, 60.0));
         assert_eq!(seconds("broker", 0, None, 60).1, 0.0);
+        // Another look may come as late as twice that: Gluocrm's die after about 24 minutes.
+        assert_eq!(seconds("gluo", 0, None, 60), (600, 0.0));
+        assert_eq!(seconds("systemsway", 0, None, 60), (120, 0.0));
     }
 
     #[test]
@@ -199,12 +196,5 @@ mod tests {
         assert_eq!(pauses(Cause::Certificate), [5, 10, 20, 300, 300]);
         assert_eq!(pauses(Cause::Unavailable), [5; 5]);
         assert_eq!(pauses(Cause::Storage), [5; 5]);
-    }
-
-    #[test]
-    fn an_idle_session_is_asked_for_long_before_it_dies_unused() {
-        // Another look may come as late as twice that: Gluocrm's die after about 24 minutes.
-        assert_eq!(seconds("gluo", 0, None, 60), (600, 0.0));
-        assert_eq!(seconds("systemsway", 0, None, 60), (120, 0.0));
     }
 }

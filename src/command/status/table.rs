@@ -13,12 +13,7 @@ const COLUMNS: usize = 7;
 const RANKS: [u8; COLUMNS] = [0, 0, 1, 2, 3, 5, 4];
 
 /// A line for each target; `each` adds one for each of its settings. No line is longer than the terminal's `columns`.
-pub(super) fn table(
-    rows: &[Row<'_>],
-    each: bool,
-    columns: Option<usize>,
-    report: &Report,
-) -> String {
+pub fn table(rows: &[Row<'_>], each: bool, columns: Option<usize>, report: &Report) -> String {
     let heads = [
         tr!("TARGET"),
         tr!("SESSION"),
@@ -106,10 +101,8 @@ fn remarks(row: &Row<'_>, each: bool, report: &Report) -> Vec<String> {
 fn shown(widths: &[usize; COLUMNS], columns: Option<usize>) -> Vec<usize> {
     let mut shown: Vec<usize> = (0..COLUMNS).collect();
     let total = |shown: &[usize]| {
-        shown
-            .iter()
-            .map(|column| widths[*column] + 2)
-            .sum::<usize>()
+        let widths = shown.iter().map(|column| widths[*column] + 2);
+        widths.sum::<usize>()
     };
     for rank in (1..=5).rev() {
         if columns.is_some_and(|columns| total(&shown) > columns + 2) {
