@@ -147,13 +147,10 @@ impl Error {
 
     /// Says that the user's request may have taken effect, whatever hint there was.
     #[must_use]
-    pub fn in_doubt(self) -> Self {
+    pub fn in_doubt(mut self) -> Self {
         let hint = tr!("it may have taken effect: look first, and repeat it only if it has not");
-        Self {
-            hint: Some(hint),
-            in_doubt: true,
-            ..self
-        }
+        (self.hint, self.in_doubt) = (Some(hint), true);
+        self
     }
 
     pub fn retryable(&self) -> bool {
@@ -259,11 +256,10 @@ pub fn why(error: &io::Error) -> Text {
         ErrorKind::UnexpectedEof => tr!("it ended too early"),
         ErrorKind::OutOfMemory => tr!("there is not enough memory"),
         ErrorKind::Unsupported => tr!("it cannot be done there"),
-        kind => match (unnamed(error), error.raw_os_error()) {
-            (Some(why), _) => why,
-            (None, Some(number)) => tr!("the system's error {number}", number),
-            (None, None) => tr!("{kind}", kind),
-        },
+        kind => unnamed(error).unwrap_or_else(|| match error.raw_os_error() {
+            Some(number) => tr!("the system's error {number}", number),
+            None => tr!("{kind}", kind),
+        }),
     }
 }
 

@@ -102,14 +102,13 @@ impl Provider for Broker {
     }
 
     async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError> {
-        let (user, request, partner_sent) = request(context)?;
+        let (user, request) = request(context)?;
         let answer = context.send(&request).await?;
         if let Some(object) = answer.any_object().filter(refuses) {
-            let error = refused_login(&answer, object.said());
-            return Err(partner_hint(context, error, partner_sent).into());
+            return Err(partner_hint(context, refused_login(&answer, object.said())).into());
         }
         let fields = context.json(&answer).map_err(|error| {
-            let error = partner_hint(context, error, partner_sent);
+            let error = partner_hint(context, error);
             // With a code of its own an answer speaks of this login, not of the partner's.
             let of_login = answer.any_object().is_some_and(|object| has_code(&object));
             match answer.status {
@@ -142,8 +141,8 @@ impl Provider for Broker {
     }
 }
 
-/// The login that the role asks for: the user, the request, and whether it carries a partner's token.
-fn request(context: &Context<'_>) -> Result<(String, Request, bool)> {
+/// The login that the role asks for: the user and the request.
+fn request(context: &Context<'_>) -> Result<(String, Request)> {
     let settings = context.settings;
     let (fields, path, token) = if context.role == Role::Partner {
         context.note(tr!("logging in as the partner"));
@@ -160,10 +159,11 @@ fn request(context: &Context<'_>) -> Result<(String, Request, bool)> {
     let body = body.secret("Password", context.required(fields[1])?);
     let url = settings.url.join(path);
     let request = Request::post(url, "application/json", body.json(), body.secrets());
-    Ok(match token {
-        Some(token) => (user.to_owned(), request.bearer(token), true),
-        None => (user.to_owned(), request, false),
-    })
+    let request = match token {
+        Some(token) => request.bearer(token),
+        None => request,
+    };
+    Ok((user.to_owned(), request))
 }
 
 /// `CodigoRetorno` 1 is success; another value is a refusal even under status 200 (seed document). The later
@@ -177,7 +177,7 @@ fn has_code(object: &Json) -> bool {
 }
 
 /// Where the server refuses and it is, or may be, the partner that it refuses, says so.
-fn partner_hint(context: &Context<'_>, error: Error, sent: bool) -> Error {
+fn partner_hint(context: &Context<'_>, mut error: Error) -> Error {
     if error.cause != Cause::Refused {
         return error;
     }
@@ -191,12 +191,10 @@ fn partner_hint(context: &Context<'_>, error: Error, sent: bool) -> Error {
     }
     if context.prerequisite.is_some() {
         // The partner has logged in with its own.
-        return Error {
-            about: &OWN,
-            ..error
-        };
+        error.about = &OWN;
+        return error;
     }
-    if sent {
+    if context.settings.secret("PARTNER_TOKEN").is_some() {
         return error;
     }
     let [own_user, own_password] = OWN.map(|field| context.variable(field));

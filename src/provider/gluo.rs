@@ -3,6 +3,7 @@
 //! The two steps are the seed document's; codes, life times and the race are measured on real servers, vtiger 8.2,
 //! 8.0 and 7.0.
 
+use std::collections::HashMap;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -120,17 +121,12 @@ const PAGE: usize = 100;
 static PAGES: Pages = Pages {
     ask: ask_page,
     read: |text| {
-        let Page { result } = serde_json::from_str(text).ok()?;
-        let rows = serde_json::from_str::<Vec<IgnoredAny>>(result.get()).ok()?;
-        Some((result.get(), rows.len(), rows.len() == PAGE))
+        let page: HashMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+        let result = page.get("result")?.get();
+        let rows = serde_json::from_str::<Vec<IgnoredAny>>(result).ok()?.len();
+        Some((result, rows, rows == PAGE))
     },
 };
-
-#[derive(serde::Deserialize)]
-struct Page<'a> {
-    #[serde(borrow)]
-    result: &'a RawValue,
-}
 
 pub struct Gluo;
 
@@ -242,9 +238,8 @@ impl Provider for Gluo {
         if whole && crashed(answer) {
             return Some(Judgement::Unclear);
         }
-        by_object(answer, whole, |object| {
-            is_death(object).then_some(Judgement::Dead)
-        })
+        let dead = |object: &Json| is_death(object).then_some(Judgement::Dead);
+        by_object(answer, whole, dead)
     }
 
     fn explain(&self, answer: &Response) -> Option<Error> {
@@ -354,9 +349,11 @@ fn refusal(answer: &Response) -> Result<()> {
     let error = match code(answer) {
         Some(code) if REFUSALS.contains(&code.as_str()) => {
             let mut error = error!(Refused, "{host} refused the login", host);
-            error.hint = said
-                .contains("inactive")
-                .then(|| tr!("the user is inactive in Gluocrm: have it activated there"));
+            if said.contains("inactive") {
+                error.hint = Some(tr!(
+                    "the user is inactive in Gluocrm: have it activated there"
+                ));
+            }
             error
         }
         Some(_) => error!(

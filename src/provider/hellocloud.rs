@@ -17,6 +17,8 @@ use crate::secret::{Fields, Secret};
 use crate::session::{Session, TOKEN_MAX, lifetime};
 use refusal::{accept, admit, is_dead, no_rules, refresh_is_dead};
 
+use std::collections::HashMap;
+
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use url::Url;
@@ -129,25 +131,16 @@ pub(super) static PROBE: Probe = Probe {
 static PAGES: Pages = Pages {
     ask: ask_page,
     read: |text| {
-        let Page { data, links } = serde_json::from_str(text).ok()?;
-        let rows = serde_json::from_str::<Vec<IgnoredAny>>(data.get()).ok()?;
-        Some((data.get(), rows.len(), links.next.is_some()))
+        let page: HashMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+        let data = page.get("data")?.get();
+        let rows = serde_json::from_str::<Vec<IgnoredAny>>(data).ok()?.len();
+        let links = page.get("links").map_or("{}", |links| links.get());
+        let links: HashMap<String, &RawValue> = serde_json::from_str(links).ok()?;
+        // On the last page `next` is null (recording).
+        let more = links.get("next").is_some_and(|next| next.get() != "null");
+        Some((data, rows, more))
     },
 };
-
-#[derive(serde::Deserialize)]
-struct Page<'a> {
-    #[serde(borrow)]
-    data: &'a RawValue,
-    #[serde(default)]
-    links: Links,
-}
-
-/// On the last page `next` is null (recording).
-#[derive(serde::Deserialize, std::default::Default)]
-struct Links {
-    next: Option<IgnoredAny>,
-}
 
 pub struct HelloCloud;
 

@@ -114,9 +114,10 @@ impl Provider for SystemsWay {
     /// As the table above has it; [`Provider::check`] tells a dead session from a request refused for its content.
     fn judge(&self, answer: &Response, whole: bool) -> Option<Judgement> {
         match by_status(answer, whole)? {
-            Judgement::Alive => by_object(answer, whole, |object| {
-                is_error(object).then_some(Judgement::Refused)
-            }),
+            Judgement::Alive => {
+                let refused = |object: &Json| is_error(object).then_some(Judgement::Refused);
+                by_object(answer, whole, refused)
+            }
             _ => Some(Judgement::Unclear),
         }
     }
@@ -149,11 +150,14 @@ fn hash(context: &Context<'_>) -> Result<Secret> {
 
 /// Whether an object is the system's own refusal of a request: a record may have a `Status` or a `codigo` too.
 fn is_error(object: &Json) -> bool {
-    match (object.get("Status"), object.get("codigo")) {
-        (Some(status), _) => status
-            .as_str()
-            .is_some_and(|status| status.eq_ignore_ascii_case("error")),
-        (None, code) => code.and_then(serde_json::Value::as_str) == Some("01"),
+    let text = |name| {
+        object
+            .get(name)
+            .map(|value| value.as_str().unwrap_or_default())
+    };
+    match text("Status") {
+        Some(status) => status.eq_ignore_ascii_case("error"),
+        None => text("codigo") == Some("01"),
     }
 }
 

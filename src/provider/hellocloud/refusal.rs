@@ -132,14 +132,12 @@ pub(super) fn admit(context: &Context<'_>, answer: &Response) -> Result<()> {
     explain(answer).map_or_else(|| context.admit(answer), Err)
 }
 
-/// The same for an answer to a login.
+/// The same for an answer to a login. A real server refuses wrong credentials with status 500 and a sentence, wrong
+/// secrets with 401 and a code.
 pub(super) fn accept(context: &Context<'_>, answer: &Response) -> Result<()> {
+    const CODES: &str =
+        "invalid_client invalid_grant invalid_credentials access_denied unauthorized_client";
     admit(context, answer)?;
-    refuse(context, answer)
-}
-
-/// A real server refuses wrong credentials with status 500 and a sentence, wrong secrets with 401 and a code.
-fn refuse(context: &Context<'_>, answer: &Response) -> Result<()> {
     let Some(object) = answer.any_object() else {
         return Ok(());
     };
@@ -171,15 +169,7 @@ fn refuse(context: &Context<'_>, answer: &Response) -> Result<()> {
         return Err(error.said(&said.unwrap_or_default()));
     }
     let about = about(&code, &sentence);
-    let refuses = matches!(
-        &*code,
-        "invalid_client"
-            | "invalid_grant"
-            | "invalid_credentials"
-            | "access_denied"
-            | "unauthorized_client"
-    );
-    if about.is_none() && !refuses {
+    if about.is_none() && CODES.split(' ').all(|refusal| refusal != code) {
         return Ok(());
     }
     let mut error = refused_login(answer, said);
@@ -193,16 +183,13 @@ fn about(code: &str, text: &str) -> Option<&'static str> {
     if text.starts_with("The password is invalid") {
         return Some("PASSWORD");
     }
-    let mut client = [
-        "OAuth2Clients module with id",
-        "trying to get OAuth2Clients",
-    ]
-    .into_iter();
+    let has = |sentence| text.contains(sentence);
+    let client = has("OAuth2Clients module with id") || has("trying to get OAuth2Clients");
     match code {
         "invalid_client" => Some("CLIENT_SECRET"),
         // Version 7.10 names no user (a user's report).
         _ if text.starts_with("No user found") => Some("USERNAME"),
-        _ if client.any(|sentence| text.contains(sentence)) => Some("CLIENT_ID"),
+        _ if client => Some("CLIENT_ID"),
         _ => None,
     }
 }
