@@ -17,14 +17,10 @@ type Escape = Option<(usize, Option<char>)>;
 /// The kinds of escapes.
 const DECODERS: &[Decoder] = &[
     // `%41`, `%C3%A7`
-    |text| bytes(text, "%", 2, 16),
+    |text| hex_bytes(text, "%"),
     json,
     // `&lt;`, `&#60;`, `&#x3c;`
-    |text| {
-        let (length, meant) = open_entity(text)?;
-        let closed = text[length..].starts_with(';');
-        closed.then_some((length + 1, meant))
-    },
+    |text| closed(text, ';', open_entity(text)?),
     // In forms
     |text| text.starts_with('+').then_some((1, Some(' '))),
     tag,
@@ -39,13 +35,12 @@ const DECODERS: &[Decoder] = &[
     doubled,
     // `[%]`, as SQL Server's LIKE wants it
     |text| {
-        let meant = ["[[]", "[%]", "[_]"]
-            .into_iter()
-            .find(|set| text.starts_with(set))?;
-        Some((3, meant[1..].chars().next()))
+        let mut sets = ["[[]", "[%]", "[_]"].into_iter();
+        let set = sets.find(|set| text.starts_with(set))?;
+        Some((3, set[1..].chars().next()))
     },
     // `\c3\a7` in LDAP
-    |text| bytes(text, "\\", 2, 16),
+    |text| hex_bytes(text, "\\"),
     hyphen,
     // A line break and the blanks after it
     |text| {
@@ -59,7 +54,7 @@ const DECODERS: &[Decoder] = &[
         is_accent.then_some((2, None))
     },
     // `_x0027_`, as .NET and SQL Server write what a name in XML may not contain
-    |text| character(number(text, "_x", 4..=ANY, 16, "_")?),
+    |text| character(closed(text, '_', number(text, "_x", 4..=ANY, 16)?)?),
     // What nobody sees, and what is left of a character that was cut in half
     |text| {
         let c = text.chars().next().filter(|c| !c.is_ascii())?;
@@ -70,7 +65,7 @@ const DECODERS: &[Decoder] = &[
 /// Kinds that are not undone together with others: a secret may well contain what looks like them.
 const ALONE: &[Decoder] = &[
     // `=C3=A7` in mails
-    |text| bytes(text, "=", 2, 16),
+    |text| hex_bytes(text, "="),
     // The marks of PowerShell and of `cmd`
     |text| marked(text, '`'),
     |text| marked(text, '^'),
@@ -90,13 +85,10 @@ const ANY: usize = usize::MAX;
 /// The longest tag that is taken for one.
 const TAG_MAX: usize = 64;
 
-/// Shows `visit` the text as it is, then with one layer of escapes undone, then with two and so on, until it returns
+/// Shows `see` the text as it is, then with one layer of escapes undone, then with two and so on, until it returns
 /// something. A layer is one kind of escape, since the text beside a secret may look like another kind, or all kinds at
 /// once, since servers mix them.
-pub(super) fn find_in_readings<T>(
-    text: &str,
-    mut visit: impl FnMut(&str) -> Option<T>,
-) -> Option<T> {
+pub(super) fn find_in_readings<T>(text: &str, mut see: impl FnMut(&str) -> Option<T>) -> Option<T> {
     let most = (READ_MAX / text.len().max(1)).clamp(1, READINGS_MAX);
     let at_once = |text: &str| undo(text, DECODERS);
     let undone: Vec<_> = successors(at_once(text), |text| at_once(text))
@@ -106,7 +98,7 @@ pub(super) fn find_in_readings<T>(
     let mut readings = vec![(0, Zeroizing::new(text.to_owned()))];
     let mut at = 0;
     while let Some((depth, reading)) = readings.get(at) {
-        if let Some(found) = visit(reading) {
+        if let Some(found) = see(reading) {
             return Some(found);
         }
         let depth = depth + 1;
@@ -121,7 +113,7 @@ pub(super) fn find_in_readings<T>(
         }
         at += 1;
     }
-    undone.iter().find_map(|reading| visit(reading))
+    undone.iter().find_map(|reading| see(reading))
 }
 
 /// Undoes one layer of escapes of these kinds. Returns `None` if there are none.
@@ -152,14 +144,14 @@ pub(super) fn may_be_cut(byte: u8) -> bool {
 
 /// `%E7`, `\xe7`: Windows' Latin-1, of which two characters may look like one of UTF-8
 fn latin(text: &str) -> Escape {
-    let one = |mark| number(text, mark, 2..=2, 16, "");
+    let one = |mark| number(text, mark, 2..=2, 16);
     let (length, byte) = one("%").or_else(|| one("\\x"))?;
     Some((length, Some(windows_1252(byte as u8))))
 }
 
 /// One or two units of UTF-16 in hex, each after `mark`.
 fn utf_16(text: &str, mark: &str) -> Escape {
-    let unit = |text| number(text, mark, 4..=4, 16, "");
+    let unit = |text| number(text, mark, 4..=4, 16);
     let (length, first) = unit(text)?;
     if let Some(c) = char::from_u32(first) {
         return Some((length, Some(c)));
@@ -181,12 +173,11 @@ fn json(text: &str) -> Escape {
 
 /// `\xc3\xa7`, `\303\247`, `\u{e7}`, `\U000000e7`, as programming languages write them
 fn code(text: &str) -> Escape {
-    let braced = |mark| number(text, mark, 1..=ANY, 16, "}");
-    let whole = number(text, "\\U", 8..=8, 16, "")
-        .or_else(|| braced("\\u{"))
-        .or_else(|| braced("\\x{"));
-    let in_bytes = || bytes(text, "\\x", 2, 16).or_else(|| bytes(text, "\\", 3, 8));
-    whole.map_or_else(in_bytes, character)
+    let mut braces = ["\\u{", "\\x{"].into_iter();
+    let braced = || braces.find_map(|mark| closed(text, '}', number(text, mark, 1..=ANY, 16)?));
+    let whole = number(text, "\\U", 8..=8, 16).or_else(braced);
+    let byte = |text: &str| number(text, "\\x", 2..=2, 16).or_else(|| number(text, "\\", 3..=3, 8));
+    whole.map_or_else(|| bytes(text, byte), character)
 }
 
 /// A character after a mark that takes its meaning away.
@@ -204,11 +195,8 @@ fn doubled(text: &str) -> Escape {
 
 /// `&lt`, `&#60`
 fn open_entity(text: &str) -> Escape {
-    let code = |mark, radix| number(text, mark, 1..=ANY, radix, "");
-    let code = code("&#x", 16)
-        .or_else(|| code("&#X", 16))
-        .or_else(|| code("&#", 10));
-    if let Some(code) = code {
+    let mut marks = [("&#x", 16), ("&#X", 16), ("&#", 10)].into_iter();
+    if let Some(code) = marks.find_map(|(mark, radix)| number(text, mark, 1..=ANY, radix)) {
         return character(code);
     }
     let name = text.strip_prefix('&')?;
@@ -243,33 +231,37 @@ fn hyphen(text: &str) -> Escape {
     (length == 2).then_some((1, None))
 }
 
-/// The number whose digits, `count` of them, stand between a mark and an end; and how long all that is.
-fn number(
-    text: &str,
-    mark: &str,
-    count: RangeInclusive<usize>,
-    radix: u32,
-    end: &str,
-) -> Option<(usize, u32)> {
+/// A number, after how long it is with its mark
+type Number = Option<(usize, u32)>;
+
+/// The number whose digits, `count` of them, stand after a mark.
+fn number(text: &str, mark: &str, count: RangeInclusive<usize>, radix: u32) -> Number {
     let rest = text.strip_prefix(mark)?;
     let digits = rest.bytes().take(*count.end());
-    let length = digits
-        .take_while(|byte| char::from(*byte).is_digit(radix))
-        .count();
+    let is_digit = |byte: &u8| char::from(*byte).is_digit(radix);
+    let length = digits.take_while(is_digit).count();
     let number = u32::from_str_radix(&rest[..length], radix).ok()?;
-    let is_all = length >= *count.start() && rest[length..].starts_with(end);
-    is_all.then_some((mark.len() + length + end.len(), number))
+    (length >= *count.start()).then_some((mark.len() + length, number))
+}
+
+/// What is closed by a character of one byte.
+fn closed<T>(text: &str, end: char, (length, meant): (usize, T)) -> Option<(usize, T)> {
+    let is_closed = text[length..].starts_with(end);
+    is_closed.then_some((length + 1, meant))
 }
 
 fn character((length, code): (usize, u32)) -> Escape {
     Some((length, Some(char::from_u32(code)?)))
 }
 
-/// A character whose bytes are escaped one by one: as UTF-8, or else as Windows' Latin-1.
-fn bytes(text: &str, mark: &str, digits: usize, radix: u32) -> Escape {
-    let length = mark.len() + digits;
-    let byte = |text: &str| u8::try_from(number(text, mark, digits..=digits, radix, "")?.1).ok();
-    let mut read = vec![byte(text)?];
+fn hex_bytes(text: &str, mark: &str) -> Escape {
+    bytes(text, |text| number(text, mark, 2..=2, 16))
+}
+
+/// A character whose bytes are escaped one by one, all at the same length: as UTF-8, or else as Windows' Latin-1.
+fn bytes(text: &str, one: impl Fn(&str) -> Number) -> Escape {
+    let byte = |text: &str| u8::try_from(one(text)?.1).ok();
+    let (length, mut read) = (one(text)?.0, vec![byte(text)?]);
     loop {
         if let Ok(character) = std::str::from_utf8(&read) {
             return Some((length * read.len(), character.chars().next()));
@@ -285,9 +277,8 @@ fn bytes(text: &str, mark: &str, digits: usize, radix: u32) -> Escape {
 pub fn windows_1252(byte: u8) -> char {
     const FROM_80: &str = "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8d}Ž\u{8f}\u{90}‘’“”•–—˜™š›œ\u{9d}žŸ";
     let place = usize::from(byte).checked_sub(0x80);
-    place
-        .and_then(|place| FROM_80.chars().nth(place))
-        .unwrap_or(char::from(byte))
+    let other = place.and_then(|place| FROM_80.chars().nth(place));
+    other.unwrap_or(char::from(byte))
 }
 
 /// Takes the accent off a letter: the name of an accented letter is the letter and the accent.

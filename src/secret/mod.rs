@@ -77,12 +77,8 @@ pub fn names_secret(name: &str) -> bool {
         c => c,
     });
     let plain: String = plain.collect();
-    let has = |part: &str| {
-        plain
-            .as_bytes()
-            .windows(part.len())
-            .any(|at| at == part.as_bytes())
-    };
+    let letters = plain.as_bytes();
+    let has = |part: &str| letters.windows(part.len()).any(|at| at == part.as_bytes());
     let is_one = WHOLE.contains(&plain.as_str()) || plain.ends_with("pass");
     !plain.ends_with("tokentype") && (is_one || PARTS.split(' ').any(has))
 }

@@ -152,9 +152,11 @@ impl Known {
             self.spelled += 1;
             self.add_all(&spellings(secret.expose()), Kind::Spelling);
         }
-        let fits =
-            |secret: &mut Secret| length >= secret.expose().len().clamp(FORM_MIN, DIGITS_MIN);
-        for secret in self.undigested.extract_if(.., fits).collect::<Vec<_>>() {
+        let least = |secret: &Secret| secret.expose().len().clamp(FORM_MIN, DIGITS_MIN);
+        let fitting = self
+            .undigested
+            .extract_if(.., |secret| length >= least(secret));
+        for secret in fitting.collect::<Vec<_>>() {
             self.add_all(&digits(secret.expose()), Kind::Digits);
         }
     }
@@ -180,6 +182,7 @@ impl Known {
 
     /// Finds secrets with their hashes and encodings, other spellings, and beginnings that the end of a line cuts.
     fn find(&self, text: &str, own: bool) -> [Vec<Range<usize>>; 3] {
+        let is_digit = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
         let mut hits = [const { Vec::new() }; 3];
         let folded = folded(text);
         let mut at = 0;
@@ -197,9 +200,7 @@ impl Known {
                 if fits && same == needle.len() || same >= LONG {
                     next = if same < LONG { next } else { end };
                     if is_digits {
-                        let is_one =
-                            |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
-                        end += rest[same..].iter().take_while(is_one).count();
+                        end += rest[same..].iter().take_while(is_digit).count();
                     }
                     hits[usize::from(matches!(kind, Kind::Spelling))].push(at..end);
                     break;
@@ -217,9 +218,8 @@ impl Known {
     /// begins with, the longest first.
     fn near(&self, text: &[u8]) -> impl Iterator<Item = (&Vec<u8>, &Kind)> {
         // Fewer bytes than a head has are the beginning of nothing that tells too much.
-        let has =
-            |(word, bit): (usize, u64)| self.heads.get(word).is_some_and(|bits| bits & bit != 0);
-        let may_start = self.headless || head(text).is_some_and(has);
+        let word_of = |(word, bit)| Some(self.heads.get(word)? & bit).filter(|bits| *bits != 0);
+        let may_start = self.headless || head(text).and_then(word_of).is_some();
         let needles = &self.needles;
         let up_to = move |end: usize| {
             let before = (Unbounded, Included(&text[..end]));

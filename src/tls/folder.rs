@@ -19,12 +19,8 @@ pub(super) fn find(
     for hash in subjects.iter().filter_map(|subject| hash(subject)) {
         for folder in folders {
             // Certificates with the same hash are numbered.
-            let names = (0u32..).map(|number| format!("{hash:08x}.{number}"));
-            found.extend(
-                names
-                    .map_while(|name| certificates(&folder.join(name)))
-                    .flatten(),
-            );
+            let paths = (0u32..).map(|number| folder.join(format!("{hash:08x}.{number}")));
+            found.extend(paths.map_while(|path| certificates(&path)).flatten());
         }
     }
     found
@@ -32,17 +28,13 @@ pub(super) fn find(
 
 /// Whether a folder has any file that can be found.
 pub(super) fn has_any(folder: &Path) -> bool {
+    let is_digit = |digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
     let named = |name: &str| {
         let hash = name.strip_suffix(".0").unwrap_or_default();
-        hash.len() == 8
-            && hash
-                .bytes()
-                .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+        hash.len() == 8 && hash.bytes().all(is_digit)
     };
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .map(|entry| entry.file_name())
-        .any(|name| name.to_str().is_some_and(named))
+    let mut entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.any(|entry| entry.file_name().to_str().is_some_and(named))
 }
 
 /// The certificates in a file; `None` if it has none.

@@ -61,12 +61,12 @@ impl Trust {
     /// Loads the certificates, once in a run.
     pub async fn config(&self) -> Result<&ClientConfig> {
         let made = async {
-            let ring = ring();
+            let ring = Arc::new(rustls::crypto::ring::default_provider());
             let verifier = self.verify(&ring).await?;
-            let builder =
-                ClientConfig::builder_with_provider(ring).with_safe_default_protocol_versions();
-            let builder = builder.map_err(|_| error!(Other, "TLS could not be set up"))?;
+            let builder = ClientConfig::builder_with_provider(ring);
             Ok(builder
+                .with_safe_default_protocol_versions()
+                .expect("ring has ciphers for all versions")
                 .dangerous()
                 .with_custom_certificate_verifier(verifier)
                 .with_no_client_auth())
@@ -106,20 +106,16 @@ impl Trust {
             Ok(config) => config.clone(),
             Err(error) => return Ok(Err(error)),
         };
-        config.alpn_protocols = protocols
-            .iter()
-            .map(|name| name.as_bytes().to_vec())
-            .collect();
+        let protocols = protocols.iter().map(|name| name.as_bytes().to_vec());
+        config.alpn_protocols = protocols.collect();
         let Ok(name) = ServerName::try_from(host.to_owned()) else {
             return Ok(Err(error!(
                 BadSetting,
                 "{host} is not a name that TLS can check", host
             )));
         };
-        TlsConnector::from(Arc::new(config))
-            .connect(name, stream)
-            .await
-            .map(Ok)
+        let connector = TlsConnector::from(Arc::new(config));
+        connector.connect(name, stream).await.map(Ok)
     }
 }
 
@@ -128,18 +124,15 @@ async fn read_certificates(
     patience: Duration,
 ) -> Result<Vec<CertificateDer<'static>>> {
     let refuse = |why: Text| {
-        Err(error!(
+        error!(
             BadSetting, "--ca-file {path} {why}", path = path.display(), why;
             hint "it must be a file of PEM certificates"
-        ))
+        )
     };
-    let pem = match files::wait_for(path, CA_FILE_MAX, patience, files::deadline(patience)).await {
-        Ok(pem) => pem,
-        Err(why) => return refuse(why),
-    };
-    match in_pem(&pem).collect::<std::result::Result<Vec<_>, _>>() {
+    let pem = files::wait_for(path, CA_FILE_MAX, patience, files::deadline(patience)).await;
+    match in_pem(&pem.map_err(refuse)?).collect::<std::result::Result<Vec<_>, _>>() {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        _ => refuse(tr!("contains no certificate")),
+        _ => Err(refuse(tr!("contains no certificate"))),
     }
 }
 
@@ -148,8 +141,4 @@ fn in_pem(
     text: &[u8],
 ) -> impl Iterator<Item = std::result::Result<CertificateDer<'static>, pem::Error>> {
     CertificateDer::pem_slice_iter(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text))
-}
-
-fn ring() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
 }

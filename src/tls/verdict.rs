@@ -45,14 +45,12 @@ fn no_cipher(error: Error) -> Error {
 fn alerted(alert: AlertDescription, host: &str) -> Error {
     use AlertDescription as Alert;
     let name = format!("{alert:?}");
-    let ended = |cause| {
-        let message = tr!(
-            "{host} ended the TLS handshake with the alert {alert}",
-            host,
-            alert = name
-        );
-        Error::new(cause, message)
-    };
+    let why = tr!(
+        "{host} ended the TLS handshake with the alert {alert}",
+        host,
+        alert = name
+    );
+    let ended = |cause| Error::new(cause, why.clone());
     match alert {
         Alert::ProtocolVersion => outdated(host),
         Alert::HandshakeFailure | Alert::InsufficientSecurity => no_cipher(ended(Cause::Tls)),
@@ -77,14 +75,11 @@ fn alerted(alert: AlertDescription, host: &str) -> Error {
 fn invalid(problem: &CertificateError, host: &str) -> Error {
     match problem {
         CertificateError::ExpiredContext { not_after, .. } => {
-            let expired = tr!(
-                "{host}'s certificate expired on {day}",
-                host,
-                day = day(not_after)
-            );
-            Error::new(Cause::Certificate, expired).hint(tr!(
-                "the server's administrator must renew it; if it is new, check this machine's clock"
-            ))
+            let day = day(not_after);
+            error!(
+                Certificate, "{host}'s certificate expired on {day}", host, day;
+                hint "the server's administrator must renew it; if it is new, check this machine's clock"
+            )
         }
         CertificateError::NotValidYetContext { .. } => error!(
             Certificate, "{host}'s certificate is not valid yet", host;
