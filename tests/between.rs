@@ -2,7 +2,7 @@
 
 use crate::support::demo::{self, Demo};
 use crate::support::tls::Authority;
-use crate::support::{Machine, Reply, Server, at_once};
+use crate::support::{Machine, Reply, Server, at, at_once};
 use crate::{broker, gluo, hellocloud, systemsway, zeev};
 
 const BOM: &str = "\u{feff}";
@@ -53,70 +53,70 @@ type Noise = (&'static str, fn(&str) -> Reply, &'static str);
 const NOISES: &[Noise] = &[
     (
         "200 deprecations",
-        |body| around(&DEPRECATED.repeat(200), body, ""),
+        |it| around(&DEPRECATED.repeat(200), it, ""),
         "PHP",
     ),
     (
         "63 xdebug tables",
-        |body| around(&XDEBUG.repeat(63), body, ""),
+        |it| around(&XDEBUG.repeat(63), it, ""),
         "PHP",
     ),
     (
-        "notices on both sides",
-        |body| around(DEPRECATED, body, &DEPRECATED.repeat(40)),
+        "notices around it",
+        |it| around(DEPRECATED, it, &DEPRECATED.repeat(40)),
         "PHP",
     ),
     (
         "two byte order marks",
-        |body| around(&BOM.repeat(2), body, ""),
-        "byte order mark",
+        |it| around(&BOM.repeat(2), it, ""),
+        MARK,
     ),
     (
-        "blank lines, then a mark",
-        |body| around("\r\n\r\n\u{feff}\n", body, "\r\n"),
-        "byte order mark",
+        "blank lines, a mark",
+        |it| around("\r\n\r\n\u{feff}\n", it, "\r\n"),
+        MARK,
     ),
     (
         "a mark behind a notice",
-        |body| around(DEPRECATED, &[BOM, body].concat(), BOM),
+        |it| around(DEPRECATED, &[BOM, it].concat(), BOM),
         "PHP",
     ),
     (
         "ISO-8859-1",
-        |body| encoded(body, "iso-8859-1", latin1),
+        |it| encoded(it, "iso-8859-1", latin1),
         "ISO-8859-1",
     ),
     (
         "UTF-16",
-        |body| encoded(body, "utf-16", |text| utf16(text, true, u16::to_le_bytes)),
+        |it| encoded(it, "utf-16", |it| utf16(it, true, u16::to_le_bytes)),
         "UTF-16",
     ),
     (
         "a coding that is none",
-        |body| answer("Content-Encoding: none\r\n", body),
+        |it| answer("Content-Encoding: none\r\n", it),
         "Content-Encoding",
     ),
     (
         "a folded line",
-        |body| answer("X-Policy: a;\r\n  b\r\n", body),
-        "well-formed",
+        |it| answer("X-Policy: a;\r\n  b\r\n", it),
+        ODD,
     ),
     (
-        "a blank before the colon",
-        |body| answer("X-Powered-By : PHP/7.4\r\n", body),
-        "well-formed",
+        "a blank before a colon",
+        |it| answer("X-Powered-By : PHP/7.4\r\n", it),
+        ODD,
     ),
-    (
-        "a warning in the head",
-        |body| answer("PHP Warning:  Unable to load 'x.so' in Unknown\r\n", body),
-        "well-formed",
-    ),
+    ("a warning in the head", |it| answer(IN_THE_HEAD, it), ODD),
     (
         "a comma too many",
-        |body| around("", &[&body[..body.len() - 1], ",\n}"].concat(), ""),
+        |it| around("", &[&it[..it.len() - 1], ",\n}"].concat(), ""),
         "comma",
     ),
 ];
+
+const MARK: &str = "byte order mark";
+const ODD: &str = "well-formed";
+const IN_THE_HEAD: &str = "PHP Warning:  Unable to load 'x.so' in Unknown\r\n";
 
 #[test]
 fn every_system_logs_in_through_every_kind_of_noise() {
@@ -128,16 +128,8 @@ fn every_system_logs_in_through_every_kind_of_noise() {
         let good = demo.good();
         let bodies = demo.first.iter().copied().chain([&*good]);
         let server = Server::start(bodies.map(noise).collect());
-        let outcome = demo
-            .machine(&server.url())
-            .run(&format!("login {}", demo.id));
-        assert_eq!(
-            (outcome.code, outcome.stdout.trim_end()),
-            (0, demo.token),
-            "{}: {what}: {}",
-            demo.id,
-            outcome.stderr
-        );
+        let outcome = at(demo.id, &server).run(&format!("login {}", demo.id));
+        outcome.gives(0, &format!("{}\n", demo.token), what);
         outcome.says(&["warning: ", word]);
     });
 }
@@ -156,51 +148,48 @@ fn json_in_a_json_text_is_read_once_and_where_it_is_known() {
             ([DEPRECATED, &once(&demo.good())].concat(), false),
         ] {
             let server = Server::start(demo.script([Reply::json(200, &text)]));
-            let outcome = demo
-                .machine(&server.url())
-                .run(&format!("login {}", demo.id));
+            let outcome = at(demo.id, &server).run(&format!("login {}", demo.id));
             outcome.exits(if good { 0 } else { 6 }, text);
         }
     }
-    assert_eq!(
-        demo::ALL
-            .iter()
-            .filter(|demo| demo.spec().json_in_text)
-            .count(),
-        3
-    );
+    let known = demo::ALL.iter().filter(|demo| demo.spec().json_in_text);
+    assert_eq!(known.count(), 3);
 }
 
 #[test]
 fn a_content_encoding_counts_where_it_names_a_coding() {
-    let values = [
-        ("none", 0),
-        ("utf-8", 0),
-        ("UTF-8", 0),
-        ("ISO-8859-1", 0),
-        ("", 0),
-        ("Identity", 0),
-        ("identity, identity", 0),
-        ("8bit", 0),
-        ("binary", 0),
-        ("gzip", 6),
-        ("GZIP", 6),
-        ("identity, gzip", 6),
-        ("br", 6),
-        ("deflate", 6),
-        ("zstd", 6),
-        ("x-gzip", 6),
-        ("none, gzip", 6),
+    let none = [
+        "none",
+        "utf-8",
+        "UTF-8",
+        "ISO-8859-1",
+        "",
+        "Identity",
+        "identity, identity",
+        "8bit",
+        "binary",
     ];
-    at_once(values, |(value, exit)| {
-        let demo = &systemsway::DEMO;
-        let server = Server::start(vec![answer(
-            &format!("Content-Encoding: {value}\r\n"),
-            demo.good(),
-        )]);
-        let outcome = demo.machine(&server.url()).run("login systemsway");
-        assert_eq!(outcome.code, exit, "{value}: {}", outcome.stderr);
-    });
+    let codings = [
+        "gzip",
+        "GZIP",
+        "identity, gzip",
+        "br",
+        "deflate",
+        "zstd",
+        "x-gzip",
+        "none, gzip",
+    ];
+    let values = none.into_iter().map(|value| (value, 0));
+    at_once(
+        values.chain(codings.map(|value| (value, 6))),
+        |(value, exit)| {
+            let demo = &systemsway::DEMO;
+            let header = format!("Content-Encoding: {value}\r\n");
+            let server = Server::start(vec![answer(&header, demo.good())]);
+            let outcome = at("systemsway", &server).run("login systemsway");
+            outcome.exits(exit, value);
+        },
+    );
 }
 
 #[test]
@@ -214,57 +203,32 @@ fn what_http_does_not_allow_is_said_without_doubting_the_url() {
     let end = |end: &str| [&whole, end].concat();
     let length = |length: &str| format!("Content-Length: {length}\r\n");
     let many = "X-A: b\r\n".repeat(101);
+    let plain = || body.clone();
+    let long = ["7f;", &"a".repeat(20_000)].concat();
+    let trailers = ["0\r\n", &many.repeat(50), "\r\n"].concat();
+    let coded = |codings: &str| format!("Transfer-Encoding: {codings}\r\n");
+    let last = || end("0\r\n\r\n");
     let rows = [
         (ok, chunked, size("zz"), malformed),
         (ok, chunked, size("-5"), malformed),
         (ok, chunked, size(""), malformed),
         (ok, chunked, size("0x7f"), malformed),
         (ok, chunked, size("fffffffffffffffff"), malformed),
-        (
-            ok,
-            chunked,
-            size(&["7f;", &"a".repeat(20_000)].concat()),
-            malformed,
-        ),
+        (ok, chunked, size(&long), malformed),
         (ok, chunked, whole.replace("\r\n", "\n"), malformed),
         (ok, chunked, end("0\r\nX A: b\r\n\r\n"), malformed),
-        (
-            ok,
-            chunked,
-            end(&["0\r\n", &many.repeat(50), "\r\n"].concat()),
-            malformed,
-        ),
-        ("HTTP/1.1 099 OK", &length("9"), body.clone(), malformed),
-        ("HTTP/1.1 20 OK", &length("9"), body.clone(), malformed),
-        ("HTTP/2 200 OK", &length("9"), body.clone(), malformed),
-        ("HTTP/1.0 200 OK", chunked, end("0\r\n\r\n"), malformed),
-        (ok, "X-A: a\0b\r\n", body.clone(), malformed),
-        (
-            ok,
-            "Transfer-Encoding: gzip, chunked\r\n",
-            end("0\r\n\r\n"),
-            compressed,
-        ),
-        (
-            ok,
-            "Transfer-Encoding: chunked, deflate\r\n",
-            end("0\r\n\r\n"),
-            compressed,
-        ),
-        (
-            ok,
-            "Transfer-Encoding: X-GZIP\r\n",
-            body.clone(),
-            compressed,
-        ),
-        (ok, &length("18446744073709551615"), body.clone(), two_ways),
-        (
-            ok,
-            &length("99999999999999999999999"),
-            body.clone(),
-            two_ways,
-        ),
-        (ok, &many, body.clone(), headers),
+        (ok, chunked, end(&trailers), malformed),
+        ("HTTP/1.1 099 OK", &length("9"), plain(), malformed),
+        ("HTTP/1.1 20 OK", &length("9"), plain(), malformed),
+        ("HTTP/2 200 OK", &length("9"), plain(), malformed),
+        ("HTTP/1.0 200 OK", chunked, last(), malformed),
+        (ok, "X-A: a\0b\r\n", plain(), malformed),
+        (ok, &coded("gzip, chunked"), last(), compressed),
+        (ok, &coded("chunked, deflate"), last(), compressed),
+        (ok, &coded("X-GZIP"), plain(), compressed),
+        (ok, &length("18446744073709551615"), plain(), two_ways),
+        (ok, &length("99999999999999999999999"), plain(), two_ways),
+        (ok, &many, plain(), headers),
     ];
     at_once(rows, |(status, lines, body, says)| {
         let answer = [status, "\r\n", lines, "\r\n", &body].concat();
@@ -275,13 +239,16 @@ fn what_http_does_not_allow_is_said_without_doubting_the_url() {
             Reply::Last(other.into_bytes()),
         ]);
         let machine = systemsway::DEMO.machine(&server.url());
+        let row = format!("{status} {lines}");
         let outcome = machine.run("login systemsway");
-        assert_eq!(outcome.code, 6, "{status} {lines}: {}", outcome.stderr);
-        outcome.says(&[says, "hint: the server itself has answered"]);
+        outcome
+            .exits(6, &row)
+            .says(&[says, "hint: the server itself has answered"]);
         assert_eq!(machine.run("login systemsway").code, 0);
         let outcome = machine.run("api systemsway /api/Usuario/{session} -X POST");
-        assert_eq!(outcome.code, 6, "{status} {lines}: {}", outcome.stderr);
-        outcome.says(&[says, "hint: it may have taken effect: look first"]);
+        outcome
+            .exits(6, &row)
+            .says(&[says, "hint: it may have taken effect: look first"]);
     });
 }
 
@@ -294,10 +261,8 @@ fn a_length_beside_chunks_does_not_count_and_ends_the_connection() {
             "HTTP/1.1 200 OK\r\n{length}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{first}\r\n0\r\n\r\n",
             first.len()
         );
-        let server = Server::start(vec![
-            Reply::Bytes(first.into_bytes()),
-            Reply::json(200, demo.good()),
-        ]);
+        let first = Reply::Bytes(first.into_bytes());
+        let server = Server::start(vec![first, Reply::json(200, demo.good())]);
         let outcome = demo.machine(&server.url()).run("login gluo");
         assert_eq!(outcome.code, 0, "{}", outcome.stderr);
         assert_eq!(server.connections(), if chunked { 2 } else { 1 });
@@ -334,13 +299,9 @@ fn a_refusal_is_one_in_every_charset() {
         ("; charset=koi8-r", latin(), false),
     ];
     at_once(rows, |(charset, body, read)| {
-        let server = Server::start(vec![answer(
-            &format!("Content-Type: application/json{charset}\r\n"),
-            body,
-        )]);
-        let outcome = systemsway::DEMO
-            .machine(&server.url())
-            .run("login systemsway");
+        let header = format!("Content-Type: application/json{charset}\r\n");
+        let server = Server::start(vec![answer(&header, body)]);
+        let outcome = at("systemsway", &server).run("login systemsway");
         outcome.exits(if read { 4 } else { 6 }, charset);
         if read {
             outcome.says(&["Usuário ou senha estão inválidos"]);
@@ -357,10 +318,7 @@ fn odd_lines_of_a_head_are_read_and_end_its_connection_unless_they_frame_the_ans
         ("X-Powered-By : PHP/7.4\r\n", true),
         ("X-Powered-By\t: PHP/7.4\r\n", true),
         ("X Powered By: PHP/7.4\r\n", true),
-        (
-            "PHP Warning:  PHP Startup: x.so in Unknown on line 0\r\n",
-            true,
-        ),
+        (IN_THE_HEAD, true),
         ("Notice\r\n", true),
         (": nameless\r\n", true),
         ("<br />\r\n", true),
@@ -390,13 +348,12 @@ fn odd_lines_of_a_head_are_read_and_end_its_connection_unless_they_frame_the_ans
         let replies = [answer(lines, demo.first[0]), Reply::json(200, demo.good())];
         let server = Server::start(replies.into_iter().take(if read { 2 } else { 1 }).collect());
         let outcome = demo.machine(&server.url()).run("login gluo");
-        outcome.exits(if read { 0 } else { 6 }, format_args!("{lines:?}"));
-        outcome.says(&[if read {
-            "not well-formed"
-        } else {
-            "can be read in two ways"
-        }]);
-        assert_eq!(server.connections(), if read { 2 } else { 1 }, "{lines:?}");
+        let (code, says, connections) = match read {
+            true => (0, "not well-formed", 2),
+            false => (6, "can be read in two ways", 1),
+        };
+        outcome.exits(code, lines).says(&[says]);
+        assert_eq!(server.connections(), connections, "{lines:?}");
     });
 }
 
@@ -416,13 +373,8 @@ fn an_odd_head_is_told_in_a_batch_of_whom_it_is() {
 }
 
 const HANGS_UP: Reply = Reply::Last(Vec::new());
-
-fn partners_token() -> Reply {
-    Reply::json(
-        200,
-        broker::DEMO.answer_with("\"eyJhbGci.Pt8We2Rt5Yu.s1gn\""),
-    )
-}
+/// Broker's login behind its partner's.
+const PARTNER: &str = "partner";
 
 /// A server that hangs up without a word: the request is lost on its way, whatever the client does before.
 #[test]
@@ -431,8 +383,12 @@ fn no_login_is_lost_to_a_server_that_has_hung_up() {
     let challenge = || Reply::json(200, gluo::DEMO.first[0]);
     let said = || answer("Connection: close\r\n", gluo::DEMO.first[0]);
     let (gluo, broker, hello, zeev) = (&gluo::DEMO, &broker::DEMO, &hellocloud::DEMO, &zeev::DEMO);
+    let token = broker.answer_with("\"eyJhbGci.Pt8We2Rt5Yu.s1gn\"");
+    let partners = || Reply::json(200, &token);
     let impersonated =
         r#"{"current":{"userId":7},"impersonate":{"id":42,"temporaryToken":"tmp-As5"}}"#;
+    let impersonated = Reply::json(200, impersonated);
+    let not_found = Reply::json(404, r#"{"message":"Not found"}"#);
     // What the server does, the exit code, and how many connections were made.
     let rows: Vec<(&Demo, &str, Vec<Reply>, i32, usize)> = vec![
         (gluo, "", vec![challenge(), HANGS_UP, good(gluo)], 0, 2),
@@ -443,36 +399,24 @@ fn no_login_is_lost_to_a_server_that_has_hung_up() {
         (gluo, "", vec![said(), HANGS_UP], 5, 2),
         (
             broker,
-            "partner",
-            vec![partners_token(), HANGS_UP, good(broker)],
+            PARTNER,
+            vec![partners(), HANGS_UP, good(broker)],
             0,
             2,
         ),
         (
             broker,
-            "partner",
-            vec![partners_token(), Reply::Reset, good(broker)],
+            PARTNER,
+            vec![partners(), Reply::Reset, good(broker)],
             0,
             2,
         ),
-        (broker, "partner", vec![HANGS_UP], 5, 1),
+        (broker, PARTNER, vec![HANGS_UP], 5, 1),
         (broker, "", vec![HANGS_UP], 5, 1),
         // These are sent once, so each has a connection of its own.
-        (
-            zeev,
-            " --as 42",
-            vec![good(zeev), Reply::json(200, impersonated)],
-            0,
-            2,
-        ),
+        (zeev, " --as 42", vec![good(zeev), impersonated], 0, 2),
         (zeev, " --as 42", vec![good(zeev), HANGS_UP], 5, 2),
-        (
-            hello,
-            "",
-            vec![Reply::json(404, r#"{"message":"Not found"}"#), good(hello)],
-            0,
-            2,
-        ),
+        (hello, "", vec![not_found, good(hello)], 0, 2),
         (&systemsway::DEMO, "", vec![HANGS_UP], 5, 1),
     ];
     let authority = Authority::new();
@@ -487,20 +431,15 @@ fn no_login_is_lost_to_a_server_that_has_hung_up() {
         };
         let mut machine = demo.machine(&server.url());
         machine.write("ca.pem", authority.pem());
-        if how == "partner" {
-            machine
-                .set("BROKER_PARTNER_USERNAME", "parceiro")
-                .secret("BROKER_PARTNER_PASSWORD", "pW-Pt4Cv7Bn1Mq");
+        if how == PARTNER {
+            machine.set("BROKER_PARTNER_USERNAME", "parceiro");
+            machine.secret("BROKER_PARTNER_PASSWORD", "pW-Pt4Cv7Bn1Mq");
         }
-        let how = how.trim_start_matches("partner");
+        let how = how.trim_start_matches(PARTNER);
         let outcome = machine.run(&format!("login {}{how} --ca-file ca.pem", demo.id));
-        assert_eq!(
-            (outcome.code, server.connections()),
-            (exit, connections),
-            "{} {how} {replies:?}: {}",
-            demo.id,
-            outcome.stderr
-        );
+        let row = format!("{} {how} {replies:?}", demo.id);
+        outcome.exits(exit, &row);
+        assert_eq!(server.connections(), connections, "{row}");
     });
 }
 
@@ -513,39 +452,37 @@ fn proxied(proxy: &str, variable: &str) -> Machine {
 
 #[test]
 fn a_proxys_refusal_is_said_as_such_and_sent_once() {
+    let (required, refused) = (
+        "requires a user name and a password",
+        "refused to connect to zeev.example",
+    );
     let rows = [
-        (407, "requires a user name and a password", false),
-        (403, "refused to connect to zeev.example (HTTP 403)", false),
-        (405, "refused to connect to zeev.example (HTTP 405)", false),
-        (408, "refused to connect to zeev.example (HTTP 408)", true),
-        (429, "refused to connect to zeev.example (HTTP 429)", true),
-        (500, "refused to connect to zeev.example (HTTP 500)", false),
-        (502, "refused to connect to zeev.example (HTTP 502)", true),
-        (503, "refused to connect to zeev.example (HTTP 503)", true),
-        (504, "refused to connect to zeev.example (HTTP 504)", true),
+        (407, false),
+        (403, false),
+        (405, false),
+        (408, true),
+        (429, true),
+        (500, false),
     ];
-    at_once(rows, |(status, text, retryable)| {
-        let proxy = Server::start(vec![Reply::http(
-            status,
-            "text/html",
-            "<p>pxPass9Ik4Ol cHhVc2VyOnB4UGFzczlJazRPbA==</p>",
-        )]);
+    let rows = rows
+        .into_iter()
+        .chain([(502, true), (503, true), (504, true)]);
+    at_once(rows, |(status, retryable)| {
+        let page = "<p>pxPass9Ik4Ol cHhVc2VyOnB4UGFzczlJazRPbA==</p>";
+        let proxy = Server::start(vec![Reply::http(status, "text/html", page)]);
         let url = format!("http://pxUser:pxPass9Ik4Ol@{}", proxy.host());
         let outcome = proxied(&url, "https_proxy").run("login zeev --json -vv");
-        outcome.fails(
-            5,
-            &[
-                text,
-                &format!(
-                    "\"code\":\"{}\"",
-                    if retryable { "proxy" } else { "proxy_refused" }
-                ),
-                &format!("\"retryable\":{retryable}"),
-                &format!("\"http_status\":{status}"),
-                "no_proxy",
-                &proxy.host(),
-            ],
-        );
+        let text = match status {
+            407 => required.to_owned(),
+            _ => format!("{refused} (HTTP {status})"),
+        };
+        let code = if retryable { "proxy" } else { "proxy_refused" };
+        let fields = format!("\"code\":\"{code}\"");
+        outcome.fails(5, &[&text, &fields, "no_proxy", &proxy.host()]);
+        outcome.says(&[
+            &format!("\"retryable\":{retryable}"),
+            &format!("\"http_status\":{status}"),
+        ]);
         assert_eq!(proxy.received().len(), 1);
     });
     let silent = Server::start(vec![Reply::Silence]);
@@ -576,18 +513,15 @@ fn a_proxys_refusal_is_said_as_such_and_sent_once() {
         machine
             .set("http_proxy", &proxy.url())
             .set("ZEEV_ALLOW_PROXY", "1");
-        machine.fails(
-            "login zeev --json",
-            exit,
-            &[&format!("\"code\":\"{code}\"")],
-        );
+        let field = format!("\"code\":\"{code}\"");
+        machine.fails("login zeev --json", exit, &[&field]);
     });
 }
 
 /// Each is used, and what the proxy gets is `Basic` of these bytes, or the run ends with 2. None is passed by.
 #[test]
 fn a_proxy_is_used_or_ends_the_run() {
-    use base64::Engine as _;
+    use base64::{Engine, engine::general_purpose::STANDARD};
     let rows: &[(&str, Option<&[u8]>)] = &[
         ("http://HOST", None),
         (" http://HOST\t", None),
@@ -617,40 +551,23 @@ fn a_proxy_is_used_or_ends_the_run() {
         let proxy = Server::start(vec![Reply::http(403, "text/html", "")]);
         let outcome = proxied(&url.replace("HOST", &proxy.host()), "https_proxy").run("login zeev");
         outcome.fails(5, &["refused to connect to zeev.example"]);
-        let basic = login.map(|login| {
-            format!(
-                "Basic {}",
-                base64::engine::general_purpose::STANDARD.encode(login)
-            )
-        });
+        let basic = login.map(|login| format!("Basic {}", STANDARD.encode(login)));
+        let asked = &proxy.received()[0];
         assert_eq!(
-            proxy.received()[0].header("proxy-authorization"),
+            asked.header("proxy-authorization"),
             basic.as_deref(),
             "{url}"
         );
-        assert!(!outcome.stderr.contains("-X1"), "{}", outcome.stderr);
+        outcome.lacks(&["-X1"]);
     });
-    let bad = [
-        "http://",
-        "http:///",
-        "http://:3128",
-        "http://ana:pw@",
-        "ftp://127.0.0.1",
-        "socks6://127.0.0.1",
-        "://127.0.0.1",
-        "http://[::1",
-        "http://[fe80::1%25eth0]:1",
-        "http://127.0.0.1:99999",
-        "http://127.0.0.1:x",
-        "http://a b",
-        "socks5://ana:%E7@127.0.0.1",
-        "127.0.0.1:1:2",
-        "\\\\127.0.0.1",
-    ];
-    at_once(bad, |url| {
+    let bad = "http:// http:/// http://:3128 http://ana:pw@ ftp://127.0.0.1 socks6://127.0.0.1 ://127.0.0.1 \
+               http://[::1 http://[fe80::1%25eth0]:1 http://127.0.0.1:99999 http://127.0.0.1:x \
+               socks5://ana:%E7@127.0.0.1 127.0.0.1:1:2 \\\\127.0.0.1";
+    at_once(bad.split(' ').chain(["http://a b"]), |url| {
         let outcome = proxied(url, "ALL_PROXY").run("login zeev");
-        assert_eq!(outcome.code, 2, "{url}: {}", outcome.stderr);
-        outcome.says(&["the environment's proxy is not a usable URL"]);
+        outcome
+            .exits(2, url)
+            .says(&["the environment's proxy is not a usable URL"]);
     });
 }
 
@@ -665,10 +582,8 @@ fn a_session_is_adopted_whatever_the_pipe_put_around_it() {
         ("\r\n\u{feff}", "\n"),
         (BOM, BOM),
     ] {
-        let server = Server::start(demo.script([
-            Reply::json(200, demo.good()),
-            Reply::json(200, r#"{"success":true,"result":{}}"#),
-        ]));
+        let alive = Reply::json(200, r#"{"success":true,"result":{}}"#);
+        let server = Server::start(demo.script([Reply::json(200, demo.good()), alive]));
         let session = demo.machine(&server.url()).run("token gluo -f json").stdout;
         let machine = demo.machine(&server.url());
         machine.write("session.json", [before, session.trim(), after].concat());

@@ -6,16 +6,15 @@ use std::path::Path;
 use std::process::Command;
 
 use super::{KEY, TOKEN, bare};
-use crate::support::machine::{installed, make_pipe, set_mode};
+use crate::support::machine::{holds, installed, make_pipe, set_mode};
 use crate::support::terminal::Left;
 use crate::support::{Machine, Server, Terminal, canned};
 
 /// Logs in at a terminal and has the password written to `./.env`; what is left of it.
 fn saves(machine: &mut Machine) -> Left {
     let server = Server::start(vec![canned::zeev(TOKEN)]);
-    machine
-        .set("ZEEV_URL", &server.url())
-        .set("ZEEV_USERNAME", "ana");
+    machine.set("ZEEV_URL", &server.url());
+    machine.set("ZEEV_USERNAME", "ana");
     let mut terminal = Terminal::start(machine.command(&["login", "zeev"]), 400);
     terminal.asks("(not shown): ", KEY);
     terminal.asks("Write ZEEV_PASSWORD to ./.env? [Y/n] ", "y");
@@ -47,15 +46,13 @@ fn git_itself_says_whether_the_file_is_ignored() {
         return;
     }
     const PLAIN: &[u8] = b"target\n";
+    const LATIN: &[u8] = b"# configura\xe7\xe3o\n*.log";
     for (rules, after) in [
         (PLAIN, &b"target\n.env\n"[..]),
         (b"", b".env\n"),
         (b"*.env\n!.env\n", b"*.env\n!.env\n.env\n"),
         (b".env/\r\n#x", b".env/\r\n#x\r\n.env\r\n"),
-        (
-            b"# configura\xe7\xe3o\n*.log",
-            b"# configura\xe7\xe3o\n*.log\n.env\n",
-        ),
+        (LATIN, b"# configura\xe7\xe3o\n*.log\n.env\n"),
         (b".env*", b".env*"),
         (b"/.e[mn]v\r\n", b"/.e[mn]v\r\n"),
         (b"*\n!.gitignore\n", b"*\n!.gitignore\n"),
@@ -65,16 +62,10 @@ fn git_itself_says_whether_the_file_is_ignored() {
         machine.write(".gitignore", rules);
         let left = saves(&mut machine);
         let written = fs::read(machine.path(".gitignore")).expect("a file");
-        assert_eq!(
-            String::from_utf8_lossy(&written),
-            String::from_utf8_lossy(after)
-        );
-        assert_eq!(
-            left.output.contains("keeps it out of git"),
-            rules != after,
-            "{}",
-            left.output
-        );
+        let [shown, expected] = [&*written, after].map(String::from_utf8_lossy);
+        assert_eq!(shown, expected);
+        let told = left.output.contains("keeps it out of git");
+        assert_eq!(told, rules != after, "{}", left.output);
     }
     // Rules that stand elsewhere: in the folder above, in the repository, with the person.
     for place in [
@@ -89,19 +80,13 @@ fn git_itself_says_whether_the_file_is_ignored() {
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         fs::write(path, ".env\n").expect("a file");
         saves(&mut machine);
-        assert_eq!(
-            machine.path(".gitignore").exists(),
-            place == "nowhere",
-            "{place}"
-        );
+        let made = machine.path(".gitignore").exists();
+        assert_eq!(made, place == "nowhere", "{place}");
     }
     let mut machine = bare();
     saves(&mut machine);
-    assert_eq!(
-        machine.files(),
-        [".env"],
-        "no repository, nothing to ignore"
-    );
+    // No repository, nothing to ignore.
+    assert_eq!(machine.files(), [".env"]);
 }
 
 #[test]
@@ -137,30 +122,21 @@ fn a_hostile_repository_neither_stops_the_login_nor_leads_it_astray() {
     assert_eq!(machine.text(".gitignore"), stars + ".env\n");
 
     type Plant = fn(&Path);
+    let (link, other) = ("it is a symbolic link", "it is not a regular file");
+    let precious: Plant = |rules| symlink("precious", rules).expect("a link");
     for (plant, why) in [
-        (
-            (|rules| symlink(rules.with_file_name("precious"), rules).expect("a link")) as Plant,
-            "it is a symbolic link",
-        ),
-        (
-            |rules| symlink("nowhere", rules).expect("a link"),
-            "it is a symbolic link",
-        ),
-        (|rules| make_pipe(rules), "it is not a regular file"),
-        (
-            |rules| fs::create_dir(rules).expect("a folder"),
-            "it is not a regular file",
-        ),
+        (precious, link),
+        (|rules| symlink("nowhere", rules).expect("a link"), link),
+        (|rules| make_pipe(rules), other),
+        (|rules| fs::create_dir(rules).expect("a folder"), other),
     ] {
         let mut machine = bare();
         git(&machine, &machine.work(), &["init", "-q"]);
         machine.write("precious", "# mine\n");
         plant(&machine.path(".gitignore"));
         let left = saves(&mut machine);
-        let warning = format!(
-            "warning: git does not ignore ./.env, and .gitignore cannot be written ({why})"
-        );
-        assert!(left.output.contains(&warning), "{}", left.output);
+        let warning = "warning: git does not ignore ./.env, and .gitignore cannot be written";
+        holds(&left.output, &[&format!("{warning} ({why})")]);
         assert_eq!(machine.text("precious"), "# mine\n");
         assert!(!machine.path("nowhere").exists());
     }
@@ -168,16 +144,10 @@ fn a_hostile_repository_neither_stops_the_login_nor_leads_it_astray() {
     // What the repository's own configuration names is not run.
     let mut machine = bare();
     git(&machine, &machine.work(), &["init", "-q"]);
-    git(
-        &machine,
-        &machine.work(),
-        &["add", "--intent-to-add", "--", "."],
-    );
-    git(
-        &machine,
-        &machine.work(),
-        &["config", "core.fsmonitor", "touch ran; false"],
-    );
+    let add = ["add", "--intent-to-add", "--", "."];
+    git(&machine, &machine.work(), &add);
+    let monitor = ["config", "core.fsmonitor", "touch ran; false"];
+    git(&machine, &machine.work(), &monitor);
     saves(&mut machine);
     assert!(!machine.path("ran").exists(), "{:?}", machine.files());
 }

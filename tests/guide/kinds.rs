@@ -1,6 +1,7 @@
 //! The guided login for every kind of account: right at once, after a wrong URL, after a wrong secret.
 
-use crate::support::{Machine, Reply, Server, Terminal, canned};
+use crate::support::machine::{holds, lacks};
+use crate::support::{Machine, Reply, Server, Terminal, canned, rows};
 
 const KEY: &str = "Qk7kindsSecret4Zt";
 const WRONG: &str = "Wr7kindsSecret4Zt";
@@ -64,14 +65,16 @@ const BROKER: Kind = Kind {
     ..ZEEV
 };
 
+const PARTNERS: &[&str] = &[
+    "USERNAME",
+    "PASSWORD",
+    "PARTNER_USERNAME",
+    "PARTNER_PASSWORD",
+];
+
 const PARTNER: Kind = Kind {
     of: (2, 3),
-    fields: &[
-        "USERNAME",
-        "PASSWORD",
-        "PARTNER_USERNAME",
-        "PARTNER_PASSWORD",
-    ],
+    fields: PARTNERS,
     login: || vec![canned::broker("p9kindsPartnerToken"), canned::broker(TOKEN)],
     hinted: &["PARTNER_USERNAME", "PARTNER_PASSWORD"],
     of_kind: false,
@@ -171,10 +174,8 @@ fn whoever_gives_up_is_told_why_there_is_no_session() {
             let what = format!("{} {:?}: {}", kind.system, kind.of, left.output);
             let end = left.output.rsplit("error: ").next().expect("an end");
             assert!(left.code == code && end.contains(words), "{what}");
-            assert!(
-                end.contains("hint: ") && !end.contains("asks for what is missing"),
-                "{what}"
-            );
+            holds(end, &["hint: "]);
+            lacks(end, &["asks for what is missing"]);
             assert_eq!(machine.files(), [""; 0], "{what}");
         }
     }
@@ -253,22 +254,20 @@ fn change(terminal: &mut Terminal, kind: &Kind) {
 fn what_the_hint_names_is_asked_again() {
     let unknown = r#"{"success":false,"error":{"code":"ACCESS_DENIED","message":"username does not exists"}}"#;
     let broker = || Reply::json(200, r#"{"CodigoRetorno":99,"Mensagem":"no"}"#);
+    let (client, nobody) = (
+        "OAuth2Clients module with id x is not found",
+        "No user found: x",
+    );
+    let behind_partner = Kind {
+        login: || vec![canned::broker(TOKEN)],
+        ..PARTNER
+    };
+    let partners = vec![canned::broker("p9kindsPartnerToken"), broker()];
     let refusals = [
         (&GLUO, vec![Reply::json(200, unknown)], &["USERNAME"][..]),
-        (
-            &HELLOCLOUD,
-            says("OAuth2Clients module with id x is not found"),
-            &["CLIENT_ID"],
-        ),
-        (&KINDS[2], says("No user found: x"), &["USERNAME"]),
-        (
-            &Kind {
-                login: || vec![canned::broker(TOKEN)],
-                ..PARTNER
-            },
-            vec![canned::broker("p9kindsPartnerToken"), broker()],
-            &["USERNAME", "PASSWORD"],
-        ),
+        (&HELLOCLOUD, says(client), &["CLIENT_ID"]),
+        (&KINDS[2], says(nobody), &["USERNAME"]),
+        (&behind_partner, partners, &["USERNAME", "PASSWORD"]),
     ];
     let kinds = KINDS
         .iter()
@@ -299,10 +298,7 @@ fn what_the_hint_names_is_asked_again() {
             [] => last.clone(),
             _ => format!("{} and {last}", most.join(", ")),
         };
-        assert!(
-            left.output.contains(&format!(" Change {names}? [Y/n] ")),
-            "{what}"
-        );
+        holds(&left.output, &[&format!(" Change {names}? [Y/n] ")]);
         let menus = left.output.matches("What do you log in with?").count();
         let first = usize::from(kind.of.1 > 1);
         assert_eq!(menus, first + usize::from(again.of_kind), "{what}");
@@ -330,17 +326,12 @@ fn logs_in(kind: &Kind, trouble: Trouble, language: &str, columns: u16) {
     terminal.asks("/n] ", "");
     let left = terminal.ends();
     assert_eq!(left.code, 0, "{what}: {}", left.output);
-    for secret in [KEY, WRONG] {
-        assert!(!left.output.contains(secret), "{what}: {}", left.output);
-    }
+    left.lacks(&[KEY, WRONG]);
     // What is typed breaks where it must.
     let is_ours = |line: &String| !line.contains("]: http://");
     let after_erasing = |line: &str| {
-        line.rsplit("\x1b[J")
-            .next()
-            .unwrap_or_default()
-            .trim_end()
-            .to_owned()
+        let kept = line.rsplit("\x1b[J").next();
+        kept.unwrap_or_default().trim_end().to_owned()
     };
     let lines = left.output.lines().map(after_erasing);
     for line in lines.filter(is_ours) {
@@ -348,17 +339,12 @@ fn logs_in(kind: &Kind, trouble: Trouble, language: &str, columns: u16) {
         assert!(width <= usize::from(columns), "{what}: {line}");
     }
     let token = machine.run(&format!("token {}", kind.system));
-    assert_eq!(
-        (token.code, token.stdout),
-        (0, format!("{TOKEN}\n")),
-        "{what}"
-    );
+    token.gives(0, &format!("{TOKEN}\n"), what);
 }
 
 fn is_secret(field: &str) -> bool {
-    ["KEY", "SECRET", "PASSWORD", "TOKEN"]
-        .iter()
-        .any(|end| field.ends_with(end))
+    let ends = ["KEY", "SECRET", "PASSWORD", "TOKEN"];
+    ends.iter().any(|end| field.ends_with(end))
 }
 
 #[test]
@@ -393,20 +379,10 @@ fn a_bare_address_without_tls_and_an_installation_below_are_offered() {
 #[test]
 fn a_wrong_answer_is_told_what_a_right_one_is() {
     let planted = "GLUO_URL=https://crm.example\nGLUO_USERNAME=ana\n";
-    for (language, number, word, unsent) in [
-        (
-            "en",
-            "type a number from 1 to 5",
-            "answer y or n",
-            "gluo: nothing was sent",
-        ),
-        (
-            "pt-BR",
-            "digite um número de 1 a 5",
-            "responda s ou n",
-            "gluo: nada foi enviado",
-        ),
-    ] {
+    for [language, number, word, unsent] in rows(
+        "en | type a number from 1 to 5 | answer y or n | gluo: nothing was sent
+        pt-BR | digite um número de 1 a 5 | responda s ou n | gluo: nada foi enviado",
+    ) {
         for (flag, listed) in [
             ("-v", "zeev"),
             ("-q", "Zeev"),
@@ -434,12 +410,8 @@ fn a_wrong_answer_is_told_what_a_right_one_is() {
             }
             terminal.asks("/N] ", "n");
             let left = terminal.exits(2);
-            assert_eq!(
-                left.output.contains(unsent),
-                flag == "-v",
-                "{}",
-                left.output
-            );
+            let told = left.output.contains(unsent);
+            assert_eq!(told, flag == "-v", "{}", left.output);
         }
     }
 }
@@ -449,26 +421,22 @@ fn a_pasted_address_leads_to_the_url() {
     let servers = crate::support::sandbox::Servers::start();
     let mut machine = Machine::new();
     machine.set("NO_COLOR", "1");
-    // What is pasted, U being the URL without its scheme, and what is offered in its place; empty if it is taken.
-    for (system, pasted, offered) in [
-        ("gluo", "http://U/webservice.php?operation=getchallenge", ""),
-        ("gluo", "'http://U/crm/'", ""),
-        ("gluo", "<http://U/#/login>,", ""),
-        ("gluo", "export GLUO_URL=\u{201c}http://U\u{201d}", ""),
-        (
-            "gluo",
-            "http://U/index.php?module=Home&view=List",
-            "http://U",
-        ),
-        ("gluo", "U/crm/modules/Users/", "http://U/crm"),
-        ("gluo", "https://U/?x=1", "http://U"),
-        ("gluo", "HTTPS://U/crm", "http://U/crm"),
-        ("hellocloud", "http://U/#/Login", ""),
-        ("hellocloud", "http://U/index.php?action=Login", "http://U"),
-        ("systemsway", "http://U/swagger/index.html", "http://U"),
-        ("broker", "http://U/swagger", "http://U"),
-        ("zeev", "http://U/2.0/Login.aspx?ReturnUrl=%2f", "http://U"),
-    ] {
+    // What is pasted, U being the URL without its scheme, and what is offered in its place, if it is not taken.
+    for [system, pasted, offered] in rows(
+        "gluo | http://U/webservice.php?operation=getchallenge | -
+        gluo | 'http://U/crm/' | -
+        gluo | <http://U/#/login>, | -
+        gluo | export GLUO_URL=\u{201c}http://U\u{201d} | -
+        gluo | http://U/index.php?module=Home&view=List | http://U
+        gluo | U/crm/modules/Users/ | http://U/crm
+        gluo | https://U/?x=1 | http://U
+        gluo | HTTPS://U/crm | http://U/crm
+        hellocloud | http://U/#/Login | -
+        hellocloud | http://U/index.php?action=Login | http://U
+        systemsway | http://U/swagger/index.html | http://U
+        broker | http://U/swagger | http://U
+        zeev | http://U/2.0/Login.aspx?ReturnUrl=%2f | http://U",
+    ) {
         let variable = format!("{}_URL", system.to_uppercase());
         let url = servers.setting(&variable);
         let host = url.strip_prefix("http://").expect("plain");
@@ -477,7 +445,7 @@ fn a_pasted_address_leads_to_the_url() {
             .replace("/U", &format!("/{host}"))
             .replace("U/", &format!("{host}/"));
         terminal.asks(&format!("{variable}: "), &pasted);
-        if !offered.is_empty() {
+        if offered != "-" {
             let offered = offered.replace('U', host);
             terminal.asks(&format!("Use {offered}? [Y/n] "), "");
         }
@@ -494,8 +462,6 @@ fn a_pasted_address_leads_to_the_url() {
 fn without_a_target_nobody_is_asked_where_nobody_is() {
     let machine = Machine::new();
     for line in ["login", "login --json", "login --no-input"] {
-        let run = machine.run(line);
-        assert_eq!((run.code, &*run.stdout), (2, ""), "{line}");
-        assert!(run.stderr.contains("TARGET"), "{}", run.stderr);
+        machine.fails(line, 2, &["TARGET"]);
     }
 }
