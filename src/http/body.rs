@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Deserializer, Map, Value};
 
 use super::json::{Json, kind};
-use crate::error::{Result, error};
+use crate::error::{Error, Result, error};
 use crate::i18n::tr;
 use crate::json::is_small;
 use crate::secret::windows_1252;
@@ -104,31 +104,19 @@ impl<'a> Body<'a> {
                     )
                 })?
             }
-            Err(error) => match only_object(text) {
-                Some(found) => {
-                    if found.length < text.len() {
-                        oddities.push(tr!(
-                            "the server printed text around its JSON (PHP display_errors?)"
-                        ));
-                    }
-                    if found.commas {
-                        oddities.push(tr!("the server's JSON has a comma too many"));
-                    }
-                    found.fields
+            Err(error) => {
+                let found = only_object(text);
+                let found = found.ok_or_else(|| not_json(text, start, error, host))?;
+                if found.length < text.len() {
+                    oddities.push(tr!(
+                        "the server printed text around its JSON (PHP display_errors?)"
+                    ));
                 }
-                None if text.starts_with(b"<?xml") && !is_page(text) => {
-                    return Err(error!(Html, "{host} sent XML instead of JSON", host));
+                if found.commas {
+                    oddities.push(tr!("the server's JSON has a comma too many"));
                 }
-                None if text.starts_with(b"<") => {
-                    return Err(error!(Html, "{host} sent HTML instead of JSON", host));
-                }
-                None => {
-                    let at = start + offset(text, &error);
-                    let invalid =
-                        error!(BadAnswer, "{host} sent invalid JSON at byte {at}", host, at);
-                    return Err(invalid.caused_by(error));
-                }
-            },
+                found.fields
+            }
         };
         let host = host.to_owned();
         Ok(Json {
@@ -137,6 +125,18 @@ impl<'a> Body<'a> {
             host,
         })
     }
+}
+
+/// The error for a text that contains no object; it begins at byte `start` of the body.
+fn not_json(text: &[u8], start: usize, error: serde_json::Error, host: &str) -> Error {
+    if text.starts_with(b"<?xml") && !is_page(text) {
+        return error!(Html, "{host} sent XML instead of JSON", host);
+    }
+    if text.starts_with(b"<") {
+        return error!(Html, "{host} sent HTML instead of JSON", host);
+    }
+    let at = start + offset(text, &error);
+    error!(BadAnswer, "{host} sent invalid JSON at byte {at}", host, at).caused_by(error)
 }
 
 /// The byte order mark of UTF-8. Some editors write it before a text, and PHP prints that of every file it includes.
