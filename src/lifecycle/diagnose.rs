@@ -279,12 +279,8 @@ fn compare_clocks(server: Option<Timestamp>) -> Result<()> {
 }
 
 /// Adds the next step where whoever failed knew none. `url` is the variable that the base URL is set by, or would be.
-fn with_next_step(
-    error: Error,
-    url: &str,
-    base: &BaseUrl,
-    credentials: impl Fn() -> Text,
-) -> Error {
+fn with_next_step(error: Error, url: &str, base: &BaseUrl, login: impl Fn() -> Text) -> Error {
+    use Cause::{BadAnswer, BadToken, Html, NotFound, Status, TooLarge};
     // Where the system itself has answered, the URL is right.
     let own = error.said.is_some() || error.http_status.is_some_and(|status| status >= 500);
     let plain = base.origin().starts_with("http://");
@@ -294,13 +290,13 @@ fn with_next_step(
             url
         ),
         // So web servers refuse what is not TLS at a port of theirs for that.
-        Cause::Status if plain && error.http_status == Some(400) && !own => {
+        Status if plain && error.http_status == Some(400) && !own => {
             tr!(
                 "if the server speaks TLS, {url} must begin with https://",
                 url
             )
         }
-        Cause::Refused => tr!("check {settings}", settings = credentials()),
+        Cause::Refused => tr!("check {settings}", settings = login()),
         Cause::Locked => {
             tr!("trying again will not help; ask its administrator to unlock the account")
         }
@@ -332,15 +328,10 @@ fn with_next_step(
             "redirects are not followed; if that address is right, set {url} to it",
             url
         ),
-        Cause::BadAnswer | Cause::Status | Cause::Rejected if own => {
+        BadAnswer | Status | Cause::Rejected if own => {
             tr!("the server itself has answered; its log, or its administrator, can say more")
         }
-        Cause::NotFound
-        | Cause::Html
-        | Cause::BadAnswer
-        | Cause::BadToken
-        | Cause::TooLarge
-        | Cause::Status => {
+        NotFound | Html | BadAnswer | BadToken | TooLarge | Status => {
             tr!("is {url} the base URL of this system?", url)
         }
         _ => return error,
