@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::docs::scenes::{JWT, Scene, scene};
 use crate::faults::steps::{Kind, Step};
+use crate::support::server::Received;
 use crate::support::{Demo, Machine, Outcome, Reply, Server, canned, raw};
 
 pub static DEMO: Demo = Demo {
@@ -29,17 +30,13 @@ pub static DEMO: Demo = Demo {
         // An establishment's live token opens no login: 403; a dead one is nobody's: 401.
         let headers = vec![("Authorization", format!("Bearer {token}"))];
         let target = "/api/broker/estabelecimento/login";
-        raw::send(
-            host,
-            &raw::Request {
-                method: "POST",
-                target,
-                headers,
-                body: None,
-            },
-        )
-        .status
-            == 403
+        let login = raw::Request {
+            method: "POST",
+            target,
+            headers,
+            body: None,
+        };
+        raw::send(host, &login).status == 403
     },
     steps: &[
         LOGIN,
@@ -125,29 +122,24 @@ fn machine(url: &str) -> Machine {
     let mut machine = Machine::new();
     machine
         .set("BROKER_URL", url)
-        .set("BROKER_USERNAME", "loja")
-        .secret("BROKER_PASSWORD", PASSWORD);
-    machine
-        .canary(SESSION)
-        .canary(PARTNER)
-        .canary(PARTNER_PASSWORD);
+        .set("BROKER_USERNAME", "loja");
+    machine.secret("BROKER_PASSWORD", PASSWORD);
+    machine.canary(SESSION).canary(PARTNER);
+    machine.canary(PARTNER_PASSWORD);
     machine
 }
 
 /// The same with the partner's user and password.
 fn partners_machine(url: &str) -> Machine {
     let mut machine = machine(url);
-    machine
-        .set("BROKER_PARTNER_USERNAME", "parceiro")
-        .secret("BROKER_PARTNER_PASSWORD", PARTNER_PASSWORD);
+    machine.set("BROKER_PARTNER_USERNAME", "parceiro");
+    machine.secret("BROKER_PARTNER_PASSWORD", PARTNER_PASSWORD);
     machine
 }
 
 fn unix_now() -> u64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .expect("after 1970")
-        .as_secs()
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.expect("after 1970").as_secs()
 }
 
 /// The seed document's answer.
@@ -184,24 +176,19 @@ const PATH: &str = "/api/broker/estabelecimento/login";
 #[test]
 fn without_a_partner_no_token_is_sent() {
     let (outcome, server) = login(vec![good(SESSION)]);
-    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
-    assert_eq!(
-        server.received()[0].text(),
-        post(PATH, None, "loja", PASSWORD)
-    );
+    outcome.answer();
+    let sent = post(PATH, None, "loja", PASSWORD);
+    assert_eq!(server.received()[0].text(), sent);
 }
 
 #[test]
 fn a_partners_token_is_sent_as_it_is() {
     let server = Server::start(vec![good(SESSION)]);
-    let outcome = machine(&server.url())
-        .secret("BROKER_PARTNER_TOKEN", PARTNER)
-        .run("login broker");
-    assert_eq!(outcome.answer(), format!("{SESSION}\n"));
-    assert_eq!(
-        server.received()[0].text(),
-        post(PATH, Some(PARTNER), "loja", PASSWORD)
-    );
+    let mut machine = machine(&server.url());
+    machine.secret("BROKER_PARTNER_TOKEN", PARTNER);
+    machine.prints("login broker", format!("{SESSION}\n"));
+    let sent = post(PATH, Some(PARTNER), "loja", PASSWORD);
+    assert_eq!(server.received()[0].text(), sent);
 }
 
 #[test]
@@ -219,14 +206,10 @@ fn a_partners_token_is_fetched_first() {
         let outcome = machine.run("login broker --json");
         assert_eq!(outcome.json()["token"], SESSION, "{}", outcome.stderr);
         assert!(!outcome.stdout.contains(PARTNER));
-        let [partner, login] = &server.received()[..] else {
-            panic!("two requests")
-        };
-        assert_eq!(
-            partner.text(),
-            post(path, None, "parceiro", PARTNER_PASSWORD)
-        );
-        assert_eq!(login.text(), post(PATH, Some(PARTNER), "loja", PASSWORD));
+        let sent: Vec<String> = server.received().iter().map(Received::text).collect();
+        let partner = post(path, None, "parceiro", PARTNER_PASSWORD);
+        let login = post(PATH, Some(PARTNER), "loja", PASSWORD);
+        assert_eq!(sent, [partner, login]);
     }
 }
 
@@ -235,11 +218,8 @@ fn a_folder_in_the_url_is_kept_for_both_steps() {
     let server = Server::start(vec![good(PARTNER), good(SESSION)]);
     let outcome = partners_machine(&format!("{}/v1{PATH}", server.url())).run("login broker");
     assert_eq!(outcome.answer(), format!("{SESSION}\n"));
-    let paths: Vec<_> = server
-        .received()
-        .iter()
-        .map(|request| request.target.clone())
-        .collect();
+    let sent = server.received();
+    let paths: Vec<_> = sent.iter().map(|request| &*request.target).collect();
     assert_eq!(paths, ["/v1/api/Autenticacao/login", &format!("/v1{PATH}")]);
 }
 
@@ -253,11 +233,8 @@ fn everything_the_server_said_is_passed_on() {
         fields.remove(name);
     }
     let mut told = answer["details"].clone();
-    assert!(
-        told.as_object_mut()
-            .and_then(|told| told.remove("Created"))
-            .is_some()
-    );
+    let created = told.as_object_mut().expect("an object").remove("Created");
+    assert!(created.is_some());
     for (name, value) in [
         ("token", json!(SESSION)),
         ("token_type", json!("Bearer")),
@@ -279,10 +256,8 @@ fn the_later_spelling_is_read() {
         "userId": "6f9619ff"});
     let (outcome, _server) = login(vec![Reply::json(200, body.to_string())]);
     let answer = outcome.json();
-    assert_eq!(
-        (&answer["token"], &answer["token_type"]),
-        (&json!(SESSION), &json!("Bearer"))
-    );
+    assert_eq!(answer["token"], SESSION);
+    assert_eq!(answer["token_type"], "Bearer");
     assert_eq!(answer["details"]["userId"], "6f9619ff");
     assert!(answer["expires_at"].is_string());
 }
@@ -297,20 +272,15 @@ fn lasts(created: Option<u64>, expires_in: &Value, date: Option<u64>) -> (Option
     let headers: Vec<_> = date.iter().map(|date| ("Date", date.as_str())).collect();
     let (outcome, _server) = login(vec![Reply::with_headers(200, &headers, body.to_string())]);
     let answer = outcome.json();
-    assert_eq!(
-        answer["token"], SESSION,
-        "the session is delivered whatever its times are"
-    );
+    // The session is delivered whatever its times are.
+    assert_eq!(answer["token"], SESSION);
     let time = |name: &str| {
-        answer[name]
-            .as_str()
-            .map(|text| text.parse::<jiff::Timestamp>().expect(name))
+        let text = answer[name].as_str()?;
+        Some(text.parse::<jiff::Timestamp>().expect(name))
     };
     let obtained = time("obtained_at").expect("a time");
-    (
-        time("expires_at").map(|end| end.duration_since(obtained).as_secs()),
-        outcome.stderr,
-    )
+    let rest = time("expires_at").map(|end| end.duration_since(obtained).as_secs());
+    (rest, outcome.stderr)
 }
 
 #[test]
@@ -359,15 +329,13 @@ fn refusals_under_200() {
     ] {
         let body = json!({"CodigoRetorno": code, "MensagemRetorno": "Usuário inválido", "Access_Token": SESSION});
         let (outcome, server) = login(vec![Reply::json(200, body.to_string())]);
-        outcome.fails(
-            4,
-            &[
-                "refused the login: ",
-                said,
-                "Usuário inválido",
-                &server.host(),
-            ],
-        );
+        let says = [
+            "refused the login: ",
+            said,
+            "Usuário inválido",
+            &server.host(),
+        ];
+        outcome.fails(4, &says);
         outcome.says(&[
             "BROKER_USERNAME and BROKER_PASSWORD",
             "BROKER_PARTNER_TOKEN",
@@ -379,14 +347,9 @@ fn refusals_under_200() {
 fn the_hint_names_whoever_was_refused() {
     let refused = || Reply::json(401, "{}");
     let server = Server::start(vec![refused()]);
-    let outcome = partners_machine(&server.url()).run("login broker");
-    outcome.fails(
-        4,
-        &[
-            "partner's login",
-            "check BROKER_PARTNER_USERNAME and BROKER_PARTNER_PASSWORD",
-        ],
-    );
+    let hint = "check BROKER_PARTNER_USERNAME and BROKER_PARTNER_PASSWORD";
+    let machine = partners_machine(&server.url());
+    machine.fails("login broker", 4, &["partner's login", hint]);
 
     let server = Server::start(vec![good(PARTNER), refused()]);
     partners_machine(&server.url()).fails(
@@ -397,21 +360,16 @@ fn the_hint_names_whoever_was_refused() {
     assert_eq!(server.received().len(), 2);
 
     let server = Server::start(vec![refused()]);
-    let outcome = machine(&server.url())
-        .secret("BROKER_PARTNER_TOKEN", PARTNER)
-        .run("login broker");
-    outcome.fails(
-        4,
-        &["BROKER_USERNAME", "BROKER_PASSWORD", "BROKER_PARTNER_TOKEN"],
-    );
+    let mut machine = self::machine(&server.url());
+    machine.secret("BROKER_PARTNER_TOKEN", PARTNER);
+    let names = ["BROKER_USERNAME", "BROKER_PASSWORD", "BROKER_PARTNER_TOKEN"];
+    machine.fails("login broker", 4, &names);
 }
 
 #[test]
 fn a_partners_token_that_no_header_can_carry_is_not_sent() {
-    let server = Server::start(vec![Reply::json(
-        200,
-        r#"{"Access_Token":"a b","CodigoRetorno":1}"#,
-    )]);
+    let answer = r#"{"Access_Token":"a b","CodigoRetorno":1}"#;
+    let server = Server::start(vec![Reply::json(200, answer)]);
     partners_machine(&server.url()).fails("login broker", 6, &["a space at index 1"]);
 }
 
@@ -426,16 +384,10 @@ fn a_url_that_ends_in_either_logins_path_is_taken_without_it() {
     ] {
         let server = Server::start(vec![canned::broker("Tk7")]);
         let mut machine = Machine::new();
-        machine.set("BROKER_URL", &format!("{}{path}", server.url()));
-        machine
-            .set("BROKER_USERNAME", "ana")
-            .secret("BROKER_PASSWORD", "Qx4passwordZp");
+        DEMO.settle(&mut machine, &format!("{}{path}", server.url()));
         assert_eq!(machine.run("login broker").code, 0, "{path}");
         let prefix = if path.starts_with("/x") { "/x" } else { "" };
-        assert_eq!(
-            server.received()[0].target,
-            format!("{prefix}{PATH}"),
-            "{path}"
-        );
+        let target = format!("{prefix}{PATH}");
+        assert_eq!(server.received()[0].target, target, "{path}");
     }
 }

@@ -35,42 +35,20 @@ fn causes_are_told_on_request_without_secrets() {
     let cut = answering(r#"{"CodigoRetorno":1,"#);
     let good = answering(&DEMO.good());
     let nobody = Nobody::new();
+    let (issuer, lookup) = ("UnknownIssuer", "address information");
+    let certificate = "invalid peer certificate: UnknownIssuer";
+    let unresolved = "failed to lookup address information";
+    let cut_off = "EOF while parsing a value at line 1 column 19";
+    let (refused, no_folder) = (
+        "Connection refused (os error 111)",
+        "Not a directory (os error 20)",
+    );
     let mut rows = vec![
-        row(
-            "TLS",
-            &strangers.url(),
-            5,
-            "invalid peer certificate: UnknownIssuer",
-            "UnknownIssuer",
-        ),
-        row(
-            "DNS",
-            "https://nowhere.invalid",
-            5,
-            "failed to lookup address information",
-            "address information",
-        ),
-        row(
-            "JSON",
-            &cut.url(),
-            6,
-            "EOF while parsing a value at line 1 column 19",
-            "EOF while parsing",
-        ),
-        row(
-            "Redis",
-            &good.url(),
-            0,
-            "Connection refused (os error 111)",
-            "os error 111",
-        ),
-        row(
-            "a file",
-            &good.url(),
-            0,
-            "Not a directory (os error 20)",
-            "os error 20",
-        ),
+        row("TLS", &strangers.url(), 5, certificate, issuer),
+        row("DNS", "https://nowhere.invalid", 5, unresolved, lookup),
+        row("JSON", &cut.url(), 6, cut_off, "EOF while parsing"),
+        row("Redis", &good.url(), 0, refused, "os error 111"),
+        row("a file", &good.url(), 0, no_folder, "os error 20"),
     ];
     rows[3]
         .machine

@@ -4,12 +4,12 @@
 use crmauth::sandbox::Event;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tokio::net::TcpSocket;
 
 use crate::support::canned;
-use crate::support::machine::signal;
+use crate::support::machine::{holds, signal};
 use crate::support::redis::{Redis, shares};
 use crate::support::sandbox::Servers;
+use crate::support::server::Nobody;
 use crate::support::stored::{edit, five_at, systems};
 use crate::support::tls::Authority;
 use crate::support::{Machine, Reply, Server, Terminal, demo};
@@ -64,30 +64,18 @@ fn twice(replies: Vec<Reply>) -> Vec<Reply> {
 fn a_server_that_cannot_be_reached() {
     let (code, exit, _) = found(&at("https://crm.invalid", "zeev"), "zeev");
     assert_eq!((code.as_str(), exit), ("dns", 5));
-    let socket = TcpSocket::new_v4().expect("a socket");
-    socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
-    let url = format!("http://{}", socket.local_addr().expect("an address"));
+    let nobody = Nobody::new();
+    let url = format!("http://{}", nobody.host());
     let (code, exit, diagnosis) = found(&at(&url, "gluo"), "gluo");
     assert_eq!((code.as_str(), exit), ("connect", 5));
-    assert!(
-        diagnosis["hint"]
-            .as_str()
-            .expect("a hint")
-            .contains("GLUO_URL"),
-        "{diagnosis}"
-    );
+    holds(diagnosis["hint"].as_str().expect("a hint"), &["GLUO_URL"]);
     let authority = Authority::new();
     let server = Server::start_tls(authority.expired("127.0.0.1"), Vec::new());
     let machine = at(&server.url(), "broker");
     machine.write("ca.pem", authority.pem());
     let outcome = machine.run("status broker --check --json --ca-file ca.pem");
-    assert_eq!(
-        outcome.json()[0]["diagnosis"]["code"],
-        "certificate",
-        "{}",
-        outcome.stdout
-    );
-    assert_eq!(outcome.code, 5);
+    let code = &outcome.exits(5, "").json()[0]["diagnosis"]["code"];
+    assert_eq!(code, "certificate", "{}", outcome.stdout);
 }
 
 #[test]
@@ -164,12 +152,8 @@ fn the_system_in_a_folder_or_nothing_of_it() {
     let server = Server::start(twice(vec![away]));
     let (code, _, diagnosis) = found(&at(&server.url(), "zeev"), "zeev");
     assert_eq!(code, "redirect");
-    assert!(
-        diagnosis["message"]
-            .as_str()
-            .expect("a message")
-            .contains("https://crm.example/")
-    );
+    let message = diagnosis["message"].as_str().expect("a message");
+    holds(message, &["https://crm.example/"]);
 }
 
 #[test]
@@ -260,17 +244,10 @@ fn nobody_asks_for_a_challenge_while_another_logs_in() {
         server.wait_for(2);
         let outcome = machine.run("status gluo --check --json --timeout 4");
         assert_eq!(outcome.code, 3, "{}", outcome.stdout);
-        assert_eq!(
-            outcome.json()[0]["diagnosis"]["code"],
-            "busy",
-            "{}",
-            outcome.stdout
-        );
-        assert_eq!(
-            server.received().len(),
-            3,
-            "what answers there was looked at, and no more"
-        );
+        let code = &outcome.json()[0]["diagnosis"]["code"];
+        assert_eq!(code, "busy", "{}", outcome.stdout);
+        // What answers there was looked at, and no more.
+        assert_eq!(server.received().len(), 3);
         signal(&login, rustix::process::Signal::INT);
         assert_eq!(machine.end(login).code, 130);
     }
@@ -329,22 +306,14 @@ fn a_clock_that_is_wrong() {
         let Reply::Bytes(bytes) = no_session() else {
             panic!("an answer in whole")
         };
-        let text = String::from_utf8(bytes).expect("UTF-8").replacen(
-            "\r\n",
-            &format!("\r\nDate: {date}\r\n"),
-            1,
-        );
+        let text = String::from_utf8(bytes).expect("UTF-8");
+        let text = text.replacen("\r\n", &format!("\r\nDate: {date}\r\n"), 1);
         let greeting = framed(&json!({ "success": true, "result": challenge }));
         let server = Server::start(twice(vec![Reply::Bytes(text.into_bytes()), greeting]));
         let (code, exit, diagnosis) = found(&at(&server.url(), "gluo"), "gluo");
         assert_eq!((code.as_str(), exit), ("clock", 3), "{diagnosis}");
-        assert!(
-            diagnosis["message"]
-                .as_str()
-                .expect("a message")
-                .ends_with(words),
-            "{diagnosis}"
-        );
+        let message = diagnosis["message"].as_str().expect("a message");
+        assert!(message.ends_with(words), "{diagnosis}");
     }
 }
 

@@ -6,7 +6,7 @@ use crate::docs::scenes::{Scene, scene};
 use crate::faults::steps::{Kind, Step};
 use crate::support::sandbox::Servers;
 use crate::support::stored::five_at;
-use crate::support::{Demo, Machine, Outcome, Reply, Server, Terminal, at_once, raw};
+use crate::support::{Demo, Machine, Outcome, Reply, Server, Terminal, at, at_once, raw, rows};
 
 pub static DEMO: Demo = Demo {
     id: "gluo",
@@ -185,34 +185,21 @@ fn requests_byte_for_byte() {
 
 #[test]
 fn user_names_are_encoded() {
-    for (user, query, form) in [
-        ("ana maria", "ana%20maria", "ana+maria"),
-        ("josé", "jos%C3%A9", "jos%C3%A9"),
-        ("d'arc", "d%27arc", "d%27arc"),
-        (
-            "a+b@empresa.example",
-            "a%2Bb%40empresa.example",
-            "a%2Bb%40empresa.example",
-        ),
-        (
-            "a&operation=logout#%",
-            "a%26operation%3Dlogout%23%25",
-            "a%26operation%3Dlogout%23%25",
-        ),
-    ] {
+    for [user, query, form] in rows(
+        "ana maria | ana%20maria | ana+maria
+        josé | jos%C3%A9 | jos%C3%A9
+        d'arc | d%27arc | d%27arc
+        a+b@empresa.example | a%2Bb%40empresa.example | a%2Bb%40empresa.example
+        a&operation=logout#% | a%26operation%3Dlogout%23%25 | a%26operation%3Dlogout%23%25",
+    ) {
         let server = Server::start(vec![Reply::json(200, CHALLENGE), Reply::json(200, GOOD)]);
         machine(&server.url(), user).prints("login gluo", format!("{SESSION}\n"));
-        let [challenge, login] = &server.received()[..] else {
-            panic!("two requests")
-        };
-        assert_eq!(
-            challenge.target,
-            format!("/webservice.php?operation=getchallenge&username={query}")
-        );
-        assert_eq!(
-            login.body,
-            format!("operation=login&username={form}&accessKey={HASH}")
-        );
+        let sent = server.received();
+        assert_eq!(sent.len(), 2);
+        let target = format!("/webservice.php?operation=getchallenge&username={query}");
+        assert_eq!(sent[0].target, target);
+        let body = format!("operation=login&username={form}&accessKey={HASH}");
+        assert_eq!(sent[1].body, body);
     }
 }
 
@@ -232,20 +219,12 @@ fn base_urls_with_a_folder_or_the_endpoint() {
     ] {
         let server = Server::start(vec![Reply::json(200, CHALLENGE), Reply::json(200, GOOD)]);
         let outcome = machine(&format!("{}{base}", server.url()), "api").run("login gluo --json");
-        assert_eq!(
-            outcome.json()["url"],
-            format!("{}{shown}", server.url()),
-            "{}",
-            outcome.stderr
-        );
-        let [challenge, login] = &server.received()[..] else {
-            panic!("two requests")
-        };
-        assert_eq!(
-            challenge.target,
-            format!("{path}?operation=getchallenge&username=api")
-        );
-        assert_eq!(login.target, path);
+        let url = server.url() + shown;
+        assert_eq!(outcome.json()["url"], url, "{}", outcome.stderr);
+        let sent = server.received();
+        let targets: Vec<&str> = sent.iter().map(|request| &*request.target).collect();
+        let challenge = format!("{path}?operation=getchallenge&username=api");
+        assert_eq!(targets, [&*challenge, path]);
     }
 }
 
@@ -289,10 +268,8 @@ fn other_dialects_are_read() {
         for good in [seed, bare] {
             let (outcome, server) = login(&[challenge, good]);
             let answer = outcome.json();
-            assert_eq!(
-                (&answer["token"], &answer["details"]["userId"]),
-                (&json!(SESSION), &json!("19x1"))
-            );
+            assert_eq!(answer["token"], SESSION);
+            assert_eq!(answer["details"]["userId"], "19x1");
             assert!(server.received()[1].body.ends_with(HASH));
         }
     }
@@ -300,23 +277,11 @@ fn other_dialects_are_read() {
 
 #[test]
 fn a_refusal_names_its_code_and_the_settings() {
-    for code in [
-        "ACCESSKEY_UNDEFINED",
-        "AUTHENTICATION_REQUIRED",
-        "AUTHENTICATION_FAILURE",
-        "INVALID_SESSIONID",
-        "ACCESS_DENIED",
-    ] {
+    let codes = "ACCESSKEY_UNDEFINED AUTHENTICATION_REQUIRED AUTHENTICATION_FAILURE INVALID_SESSIONID ACCESS_DENIED";
+    for code in codes.split(' ') {
         let (outcome, server) = login(&[CHALLENGE, &refusal(code)]);
-        outcome.fails(
-            4,
-            &[
-                "refused the login",
-                code,
-                "GLUO_USERNAME and GLUO_ACCESS_KEY",
-                &server.host(),
-            ],
-        );
+        let settings = "GLUO_USERNAME and GLUO_ACCESS_KEY";
+        outcome.fails(4, &["refused the login", code, settings, &server.host()]);
         assert_eq!(posts(&server), 1);
     }
 }
@@ -325,10 +290,8 @@ fn a_refusal_names_its_code_and_the_settings() {
 fn an_unknown_user_is_refused_at_the_challenge_and_not_asked_again() {
     let denied = r#"{"success":false,"error":{"message":"username does not exists","code":"ACCESS_DENIED"}}"#;
     let (outcome, server) = login(&[denied]);
-    outcome.fails(
-        4,
-        &["ACCESS_DENIED: username does not exists", "GLUO_USERNAME"],
-    );
+    let said = "ACCESS_DENIED: username does not exists";
+    outcome.fails(4, &[said, "GLUO_USERNAME"]);
     assert_eq!(posts(&server), 0);
 }
 
@@ -342,13 +305,8 @@ fn a_refusal_that_is_tried_again_is_told_as_one() {
     ] {
         let bodies = [CHALLENGE, &refused].repeat(5);
         let server = Server::start(bodies.iter().map(|body| Reply::json(200, *body)).collect());
-        let mut machine = Machine::new();
-        machine
-            .set("GLUO_URL", &server.url())
-            .set("GLUO_USERNAME", "ana");
-        machine.secret("GLUO_ACCESS_KEY", "kEy8Rt5Yp3Wn6Vb1");
-        let command = machine.command(&["login", "gluo", "--lang", language]);
-        let mut terminal = Terminal::start(command, 40);
+        let line = format!("login gluo --lang {language}");
+        let mut terminal = Terminal::start(at("gluo", &server).line(&line), 40);
         terminal.sees(told);
         terminal.exits(4);
     }
@@ -372,39 +330,29 @@ fn rivals_are_given_way_to_and_never_taken_for_a_wrong_key() {
     ];
     at_once(rows, |(codes, exit, cause)| {
         let challenge = |number: usize| CHALLENGE.replace("\"123\"", &format!("\"{number}\""));
-        let mut bodies: Vec<String> = codes
-            .iter()
-            .enumerate()
-            .flat_map(|(number, code)| [challenge(number), refusal(code)])
-            .collect();
+        let tries = codes.iter().enumerate();
+        let tries = tries.flat_map(|(number, code)| [challenge(number), refusal(code)]);
+        let mut bodies: Vec<String> = tries.collect();
         if exit == 0 {
             bodies.extend([challenge(9), GOOD.to_owned()]);
         }
         let bodies: Vec<&str> = bodies.iter().map(String::as_str).collect();
         let (outcome, server) = login(&bodies);
-        outcome.exits(i32::from(exit), format_args!("{codes:?}"));
+        outcome.exits(exit.into(), format_args!("{codes:?}"));
         let mut sent: Vec<_> = server.received();
         assert_eq!(sent.len(), bodies.len(), "{codes:?}");
         sent.retain(|request| request.method == "POST");
         let mut keys: Vec<_> = sent.iter().map(|request| &request.body).collect();
         keys.dedup();
-        assert_eq!(
-            keys.len(),
-            bodies.len() / 2,
-            "each challenge is a fresh one"
-        );
+        // Each challenge is a fresh one.
+        assert_eq!(keys.len(), bodies.len() / 2);
         if exit != 0 {
             let error: Value = serde_json::from_str(&outcome.stderr).expect("JSON");
             let error = &error["error"];
-            assert_eq!(
-                (&error["code"], &error["retryable"]),
-                (&json!(cause), &json!(exit == 5))
-            );
-            assert!(
-                outcome.stderr.contains("other logins") == (exit == 5),
-                "{}",
-                outcome.stderr
-            );
+            assert_eq!(error["code"], cause);
+            assert_eq!(error["retryable"], exit == 5);
+            let told = outcome.stderr.contains("other logins");
+            assert_eq!(told, exit == 5, "{}", outcome.stderr);
         }
     });
 }
@@ -503,27 +451,16 @@ fn crashes_of_the_server() {
 
 #[test]
 fn answers_without_what_they_should_hold() {
+    let number = r#"{"success":true,"result":{"token":123}}"#;
+    let array = r#"{"success":true,"result":[]}"#;
+    let user = r#"{"success":true,"result":{"userId":"19x1"}}"#;
+    let bare = r#"{"success":true,"result":"5e430dfb6b01eedbb2fc0"}"#;
     for (bodies, text) in [
         (&[r#"{"success":true}"#][..], "has no field `token`"),
-        (
-            &[r#"{"success":true,"result":{"token":123}}"#],
-            "has a number in `token` where a string",
-        ),
-        (
-            &[r#"{"success":true,"result":[]}"#],
-            "has an array in `result` where an object",
-        ),
-        (
-            &[CHALLENGE, r#"{"success":true,"result":{"userId":"19x1"}}"#],
-            "there is no session in the",
-        ),
-        (
-            &[
-                CHALLENGE,
-                r#"{"success":true,"result":"5e430dfb6b01eedbb2fc0"}"#,
-            ],
-            "has a string in `result`",
-        ),
+        (&[number], "has a number in `token` where a string"),
+        (&[array], "has an array in `result` where an object"),
+        (&[CHALLENGE, user], "there is no session in the"),
+        (&[CHALLENGE, bare], "has a string in `result`"),
     ] {
         let (outcome, _server) = login(bodies);
         outcome.fails(6, &[text, "GLUO_URL"]);
@@ -540,11 +477,8 @@ fn a_challenge_is_asked_for_again_where_the_server_stumbles() {
         Reply::Last(Vec::new()),
     ];
     at_once(stumbles, |stumble| {
-        let server = Server::start(vec![
-            stumble,
-            Reply::json(200, CHALLENGE),
-            Reply::json(200, GOOD),
-        ]);
+        let [challenge, good] = [CHALLENGE, GOOD].map(|body| Reply::json(200, body));
+        let server = Server::start(vec![stumble, challenge, good]);
         machine(&server.url(), "api").prints("login gluo", format!("{SESSION}\n"));
         assert_eq!(posts(&server), 1);
     });
@@ -573,10 +507,7 @@ fn a_cookie_is_not_sent_back() {
         Reply::with_headers(200, &headers, GOOD),
     ]);
     machine(&server.url(), "api").prints("login gluo", format!("{SESSION}\n"));
-    assert!(
-        server
-            .received()
-            .iter()
-            .all(|request| request.header("cookie").is_none())
-    );
+    for request in server.received() {
+        assert_eq!(request.header("cookie"), None);
+    }
 }
