@@ -28,15 +28,8 @@ pub static DEMO: Demo = Demo {
     first_login: &["partner", "login"],
     alive: |host, token| {
         // An establishment's live token opens no login: 403; a dead one is nobody's: 401.
-        let headers = vec![("Authorization", format!("Bearer {token}"))];
-        let target = "/api/broker/estabelecimento/login";
-        let login = raw::Request {
-            method: "POST",
-            target,
-            headers,
-            body: None,
-        };
-        raw::send(host, &login).status == 403
+        let login = "/api/broker/estabelecimento/login";
+        raw::call(host, "POST", login, Some(token)).status == 403
     },
     steps: &[
         LOGIN,

@@ -161,7 +161,9 @@ impl Machine {
     #[track_caller]
     pub fn fails(&self, line: &str, code: i32, texts: &[&str]) -> Outcome {
         let outcome = self.run(line);
-        outcome.fails(code, texts);
+        outcome.gives(code, "", line);
+        let missing = texts.iter().find(|text| !outcome.stderr.contains(**text));
+        assert_eq!(missing, None, "{line}: {}", outcome.stderr);
         outcome
     }
 

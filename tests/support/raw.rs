@@ -52,19 +52,19 @@ impl Reply {
 
 /// Asks for a path, with a bearer's token if there is one.
 pub fn get(host: &str, target: &str, bearer: Option<&str>) -> Reply {
-    let headers = bearer
-        .map(|token| ("Authorization", format!("Bearer {token}")))
-        .into_iter()
-        .collect();
-    send(
-        host,
-        &Request {
-            method: "GET",
-            target,
-            headers,
-            body: None,
-        },
-    )
+    call(host, "GET", target, bearer)
+}
+
+/// The same with another method.
+pub fn call(host: &str, method: &str, target: &str, bearer: Option<&str>) -> Reply {
+    let bearer = bearer.map(|token| ("Authorization", format!("Bearer {token}")));
+    let request = Request {
+        method,
+        target,
+        headers: Vec::from_iter(bearer),
+        body: None,
+    };
+    send(host, &request)
 }
 
 /// Sends to `host:port` and reads until the server closes.

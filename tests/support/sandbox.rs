@@ -145,17 +145,7 @@ impl Servers {
 
     /// A request without a body.
     pub fn call(&self, system: &str, method: &str, target: &str, bearer: Option<&str>) -> Reply {
-        let headers = bearer
-            .map(|token| ("Authorization", format!("Bearer {token}")))
-            .into_iter()
-            .collect();
-        let request = Request {
-            method,
-            target,
-            headers,
-            body: None,
-        };
-        raw::send(self.host(system), &request)
+        raw::call(self.host(system), method, target, bearer)
     }
 
     /// A request with a JSON body.
