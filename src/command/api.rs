@@ -3,23 +3,29 @@
 mod arguments;
 mod body;
 mod pages;
-mod print;
 
+use std::mem;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::delivery::spare_settings;
 use super::{Run, seconds_or_none, target_help};
 use crate::error::{Cause, Error, Result, error};
 use crate::http::random_part;
-use crate::http::response::{self, Json};
+use crate::http::response::{Json, in_front, server_failed, status_error};
 use crate::i18n::tr;
+use crate::json::indented;
 use crate::lifecycle::{Account, Active, Answer, Want};
+use crate::output::file::Replacement;
 use crate::output::shell_word;
+use crate::output::stdout::{self, StdoutStream};
 use crate::provider::Provider;
-use crate::settings;
+use crate::settings::{self, Sources};
 use arguments::Typed;
 use pages::List;
-use print::Out;
+
+/// How much is held back to be indented, in bytes; more passes as it is.
+const HELD_MAX: usize = 1024 * 1024;
 
 /// The first pause before a repetition of `--retry`; each one doubles, and chance adds up to as much again.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -86,10 +92,8 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let target = &settings::target(&args.target)?;
     let named = |error: Error| error.target(&target.to_string());
     let typed = Typed::read(args, target, run).map_err(named)?;
-    let list = match args.paginate {
-        true => Some(List::read(&typed, target).map_err(named)?),
-        false => None,
-    };
+    let list = args.paginate.then(|| List::read(&typed, target));
+    let list = list.transpose().map_err(named)?;
     let (services, sources, _servers) = run.services().await?;
     let mut out = Out::open(args, run, &sources).await?;
     let account = Account::find(&services, &sources, target, args.person.as_deref()).await?;
@@ -103,11 +107,8 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let passed = out.pass_on(args.include, &mut answer).await;
     out.end(passed.is_ok(), run).await?;
     let verdict = passed.and_then(|()| verdict(&answer, &login.account, &typed));
-    match lost {
-        Some(lost) => Err(lost),
-        None => verdict.map_err(|error| answer.doubt(error)),
-    }
-    .map_err(named)
+    let verdict = verdict.map_err(|error| answer.doubt(error));
+    lost.map_or(verdict, Err).map_err(named)
 }
 
 /// Whether a word is a method, and so nothing that a target or a path is.
@@ -131,10 +132,9 @@ async fn send<'a>(
     let mut tried = 0;
     loop {
         let (active, answer, lost) = login.exchange(|login| typed.with(login)).await?;
-        let pause = match answer.response.retry_after {
-            Some(wait) => Duration::from_secs(wait),
-            None => (PAUSE * 2u32.pow(tried.min(6)) + random_part(PAUSE)).min(typed.timeout),
-        };
+        let doubled = || (PAUSE * 2u32.pow(tried.min(6)) + random_part(PAUSE)).min(typed.timeout);
+        let wait = answer.response.retry_after.map(Duration::from_secs);
+        let pause = wait.unwrap_or_else(doubled);
         let away = matches!(answer.response.status, 429 | 502..=504);
         if !away || tried >= typed.retries || pause > typed.timeout {
             return Ok((active, answer, lost));
@@ -152,19 +152,16 @@ fn verdict(answer: &Answer, account: &Account<'_>, typed: &Typed) -> Result<u8> 
     let (target, response) = (account.target(), &answer.response);
     let (host, status) = (&response.host, response.status);
     if response.refused_in_front(target.spec.refuses_in_json) {
-        return Err(response::in_front(host, status));
+        return Err(in_front(host, status));
     }
     warn_of_oddities(answer, account);
+    // Where a long answer is JSON, any words may be in it.
+    let readable = answer.whole || text_before(&response.body) == Some(false);
     let explained = answer.whole.then(|| account.provider.explain(response));
     match explained.flatten() {
         Some(error) if matches!(status, 401 | 403) && error.cause == Cause::Rejected => {}
         Some(error) => return Err(error),
-        // Where a long answer is JSON, any words may be in it.
-        None if (answer.whole || text_before(&response.body) == Some(false))
-            && response.crashed() =>
-        {
-            return Err(response::server_failed(host, status));
-        }
+        None if readable && response.crashed() => return Err(server_failed(host, status)),
         None => {}
     }
     // 304 answers a condition of the request's own; it leads nowhere.
@@ -176,25 +173,22 @@ fn verdict(answer: &Answer, account: &Account<'_>, typed: &Typed) -> Result<u8> 
         return Err(error.hint(hint));
     }
     let object = answer.whole.then(|| response.any_object()).flatten();
-    let error = response::status_error(host, &response.path, status).said(&said(object));
-    Err(match error.cause {
-        Cause::Refused => error.hint(tr!(
+    let error = status_error(host, &response.path, status).said(&said(object));
+    let hint = match error.cause {
+        Cause::Refused => tr!(
             "`crmauth status {target} --check` tells whether the session is alive",
             target
-        )),
-        Cause::NotFound if status == 405 => error.hint(tr!(
+        ),
+        Cause::NotFound if status == 405 => tr!(
             "that path does not take {method}; -X METHOD chooses another method",
             method = typed.method
-        )),
-        Cause::NotFound => error.hint(tr!("is PATH right? It is joined to the target's URL")),
-        Cause::Unavailable | Cause::RateLimited | Cause::ServerTimeout => {
-            error.hint(tr!("try again later"))
-        }
-        _ if response.body.is_empty() => {
-            error.hint(tr!("the answer has no body; -i prints its headers"))
-        }
-        _ => error.hint(tr!("the answer's body may say more")),
-    })
+        ),
+        Cause::NotFound => tr!("is PATH right? It is joined to the target's URL"),
+        Cause::Unavailable | Cause::RateLimited | Cause::ServerTimeout => tr!("try again later"),
+        _ if response.body.is_empty() => tr!("the answer has no body; -i prints its headers"),
+        _ => tr!("the answer's body may say more"),
+    };
+    Err(error.hint(hint))
 }
 
 /// What the server says in an answer.
@@ -206,13 +200,10 @@ fn said(object: Option<Json>) -> String {
 fn warn_of_oddities(answer: &Answer, account: &Account<'_>) -> bool {
     let body = answer.response.body.trim_ascii();
     let text_after = body.starts_with(b"{") && body.ends_with(b">");
+    let text = tr!("the server printed text around its JSON (PHP display_errors?)");
     let oddities = match answer.response.any_object().filter(|_| answer.whole) {
         Some(object) => object.oddities,
-        None if !answer.whole && (text_after || text_before(body) == Some(true)) => {
-            vec![tr!(
-                "the server printed text around its JSON (PHP display_errors?)"
-            )]
-        }
+        None if !answer.whole && (text_after || text_before(body) == Some(true)) => vec![text],
         None => Vec::new(),
     };
     let each = oddities.iter().cloned();
@@ -224,4 +215,89 @@ fn warn_of_oddities(answer: &Answer, account: &Account<'_>) -> bool {
 fn text_before(body: &[u8]) -> Option<bool> {
     let body = body.trim_ascii();
     matches!(body.first(), Some(b'<' | b'A'..=b'Z')).then(|| body.ends_with(b"}"))
+}
+
+/// Where an answer goes: stdout, indented at a terminal, or a file that appears whole.
+struct Out {
+    stream: StdoutStream,
+    file: Option<Replacement>,
+    /// Whether to use colour, where a person reads along.
+    color: Option<bool>,
+}
+
+impl Out {
+    /// Proves before anything is sent that a file can be written.
+    async fn open(args: &Args, run: &Run<'_>, sources: &Sources) -> Result<Self> {
+        let stream = StdoutStream::default();
+        let (mut file, mut color) = (None, stdout::is_terminal().then_some(run.color));
+        if let Some(path) = args.output.as_ref().filter(|path| path.as_os_str() != "-") {
+            spare_settings("-o", path, sources)?;
+            (file, color) = (Some(Replacement::open(path.clone()).await?), None);
+        }
+        Ok(Self {
+            stream,
+            file,
+            color,
+        })
+    }
+
+    async fn write(&mut self, bytes: Vec<u8>) -> Result<()> {
+        match &mut self.file {
+            Some(file) => file.add(&bytes),
+            None => self.stream.write(bytes).await,
+        }
+    }
+
+    /// Writes what stands between the brackets of an array.
+    async fn write_rows(&mut self, array: &str) -> Result<()> {
+        let readable = self.indented(array.as_bytes());
+        let rows = readable.as_deref().unwrap_or(array).trim();
+        let rows = rows.strip_prefix('[').unwrap_or(rows);
+        let rows = rows.strip_suffix(']').unwrap_or(rows);
+        let rows = rows.trim_matches(['\r', '\n']);
+        self.write(rows.as_bytes().to_vec()).await
+    }
+
+    fn indented(&self, text: &[u8]) -> Option<String> {
+        indented(text, self.color?)
+    }
+
+    /// Ends the answer; a file takes its place only if the answer is `whole`.
+    async fn end(mut self, whole: bool, run: &Run<'_>) -> Result<()> {
+        match self.file {
+            None => self.stream.end_line().await,
+            Some(file) if whole => run.report.warn_of_all(file.write(&[])?),
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Passes an answer on as it comes, byte for byte unless a person reads along.
+    async fn pass_on(&mut self, include: bool, answer: &mut Answer) -> Result<()> {
+        if include {
+            self.write(answer.response.head().into_bytes()).await?;
+        }
+        let mut held = answer.response.body.clone();
+        let mut holds = self.color.is_some();
+        loop {
+            holds &= held.len() <= HELD_MAX;
+            if !holds {
+                self.write(mem::take(&mut held)).await?;
+            }
+            match answer.next().await {
+                Ok(Some(part)) => {
+                    answer.keep(&part);
+                    held.extend(part);
+                }
+                Ok(None) => {
+                    let readable = self.indented(&held).map(String::into_bytes);
+                    return self.write(readable.unwrap_or(held)).await;
+                }
+                Err(error) => {
+                    self.write(held).await?;
+                    return Err(error);
+                }
+            }
+        }
+    }
 }

@@ -85,7 +85,7 @@ impl Request {
     pub fn post(url: Url, content_type: &str, body: Secret, secrets: &[Secret]) -> Self {
         let mut request = Self::new(Method::POST, url)
             .header(CONTENT_TYPE, Secret::new(content_type.to_owned()))
-            .parts(vec![Part::bytes(body.expose().into())]);
+            .parts(vec![Part::bytes(body.expose())]);
         request.secrets = secrets.to_vec();
         request
     }

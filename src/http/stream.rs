@@ -26,8 +26,8 @@ pub enum Part {
 
 impl Part {
     /// Bytes that are wiped when nobody needs them any more.
-    pub fn bytes(bytes: Vec<u8>) -> Self {
-        Self::Bytes(Bytes::from_owner(Zeroizing::new(bytes)))
+    pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
+        Self::Bytes(Bytes::from_owner(Zeroizing::new(bytes.into())))
     }
 
     /// Reads all of it, unless it is larger than `max`.

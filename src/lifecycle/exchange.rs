@@ -32,6 +32,14 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The next part of the body, which is not kept; `None` at its end.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
+        match self.broken.take() {
+            Some(error) => Err(error),
+            None => self.response.next().await,
+        }
+    }
+
     /// Keeps what comes of the body later, or the beginning and the end where there is too much of it.
     pub fn keep(&mut self, part: &[u8]) {
         let body = &mut self.response.body;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::super::Run;
 use super::Args;
-use super::body::{Body, FORM, encoded, pair};
-use crate::declaration::{Placement, Target};
-use crate::error::{Cause, Error, Result, error};
+use super::body::{Body, FORM, pair, split};
+use crate::declaration::{Placement, Spec, Target};
+use crate::error::{Result, error};
 use crate::http::{ACCEPT, CONTENT_TYPE, Effect, HeaderName, Method, Part, Request, is_harmless};
 use crate::i18n::{Text, tr};
 use crate::lifecycle::Active;
@@ -30,20 +30,21 @@ pub struct Typed {
 
 impl Typed {
     pub fn read(args: &Args, target: &Target, run: &Run<'_>) -> Result<Self> {
-        check_path(&args.path, target)?;
+        check_path(&args.path, target.spec)?;
         let mut path = args.path.clone();
         for typed in &args.query {
+            let (name, value) = split("-Q", typed)?;
             let separator = match path.find('?') {
                 None => "?",
                 Some(_) if path.ends_with(['?', '&']) => "",
                 Some(_) => "&",
             };
-            path = [&path, separator, &encoded("-Q", typed)?].concat();
+            path = [&path, separator, &pair(name, value)].concat();
         }
         let body = Body::read(args, target.spec, run)?;
         let method = method(args, body.is_some())?;
         let headers = args.headers.iter();
-        let headers = headers.map(|header| read_header(header, target));
+        let headers = headers.map(|header| read_header(header, target.spec));
         let typed = Self {
             path,
             method,
@@ -53,20 +54,17 @@ impl Typed {
             timeout: run.global.timeout,
         };
         if typed.body.as_ref().is_some_and(Body::is_multipart) && typed.has_header(&CONTENT_TYPE) {
-            let why = error!(Usage, "-H names Content-Type, which --upload sets");
-            return Err(why.hint(tr!("leave it out")));
+            return Err(
+                error!(Usage, "-H names Content-Type, which --upload sets"; hint "leave it out"),
+            );
         }
-        if args.retry > 0 && !typed.is_harmless() {
-            return Err(error!(
-                Usage, "--retry repeats only GET, HEAD and OPTIONS, not {method}", method = typed.method;
-                hint "a request that may have changed something is not sent twice"
-            ));
+        if args.retry > 0 && !is_harmless(&typed.method) {
+            return Err(
+                error!(Usage, "--retry repeats only GET, HEAD and OPTIONS, not {method}", method = typed.method;
+                hint "a request that may have changed something is not sent twice"),
+            );
         }
         Ok(typed)
-    }
-
-    pub fn is_harmless(&self) -> bool {
-        is_harmless(&self.method)
     }
 
     fn has_header(&self, name: &HeaderName) -> bool {
@@ -95,7 +93,7 @@ impl Typed {
             Some(_) => login.url().join(&self.path),
             None => login.place(&self.path),
         };
-        let effect = match self.is_harmless() {
+        let effect = match is_harmless(&self.method) {
             true => Effect::None,
             false => Effect::Change,
         };
@@ -117,51 +115,44 @@ impl Typed {
         }
         match (&self.body, field) {
             (Some(body), _) => request.parts(body.parts(field)),
-            (None, Some((name, value))) => {
-                request.parts(vec![Part::bytes(pair(name, value).into())])
-            }
+            (None, Some((name, value))) => request.parts(vec![Part::bytes(pair(name, value))]),
             (None, None) => request,
         }
     }
 }
 
-fn check_path(path: &str, target: &Target) -> Result<()> {
-    if let Some((why, hint)) = fault(path) {
-        return Err(error!(Usage, "PATH {why}", why).hint(hint));
-    }
+fn check_path(path: &str, spec: &Spec) -> Result<()> {
+    let quote = path.chars().find(|c| matches!(c, '"' | '\''));
     let place = path.split('?').next().unwrap_or_default();
-    if target.spec.placement == Placement::Path && !place.contains("{session}") {
-        return Err(error!(
-            Usage, "PATH has no {{session}} before its query";
-            hint "{product} takes it as a segment of the path", product = target.spec.product
-        ));
-    }
-    Ok(())
+    let why = match PathFault::of(path).or(quote.map(PathFault::Character)) {
+        Some(PathFault::Character(c)) => {
+            let (why, escaped) = (misplaced(c), percent(&c.to_string()));
+            return Err(error!(Usage, "PATH {why}", why;
+                hint "-Q NAME=VALUE adds a parameter and encodes it; elsewhere in PATH write {escaped}", escaped));
+        }
+        Some(PathFault::Outside) => tr!("leads out of the target's URL (..)"),
+        Some(_) => tr!("is a URL; it must be a path below the target's URL"),
+        None if spec.placement == Placement::Path && !place.contains("{session}") => {
+            return Err(error!(Usage, "PATH has no {{session}} before its query";
+                hint "{product} takes it as a segment of the path", product = spec.product));
+        }
+        None => return Ok(()),
+    };
+    Err(
+        error!(Usage, "PATH {why}", why; hint "PATH is joined to the target's URL, as in `crmauth api --help`"),
+    )
 }
 
-/// What is wrong with a path, and the next step.
-fn fault(path: &str) -> Option<(Text, Text)> {
-    let quote = path.chars().find(|c| matches!(c, '"' | '\''));
-    let fault = PathFault::of(path).or(quote.map(PathFault::Character))?;
-    let joined = tr!("PATH is joined to the target's URL, as in `crmauth api --help`");
-    let (why, c) = match fault {
-        PathFault::Url | PathFault::TwoSlashes => {
-            let why = tr!("is a URL; it must be a path below the target's URL");
-            return Some((why, joined));
-        }
-        PathFault::Outside => return Some((tr!("leads out of the target's URL (..)"), joined)),
-        PathFault::Character(c @ ' ') => (tr!("contains a space"), c),
-        PathFault::Character(c @ '#') => (tr!("contains a fragment (#)"), c),
-        PathFault::Character(c @ '\\') => (tr!("contains a backslash"), c),
-        PathFault::Character(c @ ('"' | '\'')) => (tr!("contains a quote ({c})", c), c),
-        PathFault::Character(c) if c.is_whitespace() => (tr!("contains white space"), c),
-        PathFault::Character(c) => (tr!("contains a control character"), c),
-    };
-    let hint = tr!(
-        "-Q NAME=VALUE adds a parameter and encodes it; elsewhere in PATH write {escaped}",
-        escaped = percent(&c.to_string())
-    );
-    Some((why, hint))
+/// What is wrong with a character in a path.
+fn misplaced(c: char) -> Text {
+    match c {
+        ' ' => tr!("contains a space"),
+        '#' => tr!("contains a fragment (#)"),
+        '\\' => tr!("contains a backslash"),
+        '"' | '\'' => tr!("contains a quote ({c})", c),
+        _ if c.is_whitespace() => tr!("contains white space"),
+        _ => tr!("contains a control character"),
+    }
 }
 
 fn method(args: &Args, has_body: bool) -> Result<Method> {
@@ -170,38 +161,29 @@ fn method(args: &Args, has_body: bool) -> Result<Method> {
     match Method::from_bytes(method.to_ascii_uppercase().as_bytes()) {
         // CONNECT asks for a tunnel and not for a path.
         Ok(method) if method != Method::CONNECT => Ok(method),
-        _ => Err(error!(
-            Usage, "-X is not an HTTP method";
-            hint "a method is one word, such as GET, POST, PUT or DELETE"
-        )),
+        _ => Err(error!(Usage, "-X is not an HTTP method";
+            hint "a method is one word, such as GET, POST, PUT or DELETE")),
     }
 }
 
-fn read_header(header: &str, target: &Target) -> Result<(HeaderName, Secret)> {
+fn read_header(header: &str, spec: &Spec) -> Result<(HeaderName, Secret)> {
     let (name, value) = header.split_once(':').unwrap_or((header, ""));
     let (name, value) = (name.trim(), value.trim());
     let bad = value.chars().any(|c| c.is_control() && c != '\t');
-    let (why, hint) = match HeaderName::from_bytes(name.as_bytes()) {
+    let bearer = spec.placement == Placement::Bearer;
+    Err(match HeaderName::from_bytes(name.as_bytes()) {
         _ if !header.contains(':') => {
-            let why = tr!("-H takes a name and a value with a colon between them");
-            (why, tr!("for example -H 'Accept: text/plain'"))
+            error!(Usage, "-H takes a name and a value with a colon between them";
+            hint "for example -H 'Accept: text/plain'")
         }
-        Ok(parsed) if OURS.iter().any(|ours| parsed == *ours) => {
-            let why = tr!(
-                "-H names {name}, which is set from the URL and the body",
-                name
-            );
-            (why, tr!("leave it out"))
-        }
-        Ok(parsed) if target.spec.placement == Placement::Bearer && parsed == "Authorization" => {
-            let why = tr!("-H names Authorization, which carries the session");
-            (why, tr!("leave it out; to send another token, use curl"))
-        }
+        Ok(parsed) if OURS.iter().any(|ours| parsed == *ours) => error!(
+            Usage, "-H names {name}, which is set from the URL and the body", name; hint "leave it out"),
+        Ok(parsed) if bearer && parsed == "Authorization" => error!(
+            Usage, "-H names Authorization, which carries the session";
+            hint "leave it out; to send another token, use curl"),
         Ok(parsed) if !bad => return Ok((parsed, Secret::new(value.to_owned()))),
         _ => {
-            let why = tr!("-H is not a valid HTTP header");
-            (why, tr!("for example -H 'Accept: text/plain'"))
+            error!(Usage, "-H is not a valid HTTP header"; hint "for example -H 'Accept: text/plain'")
         }
-    };
-    Err(Error::new(Cause::Usage, why).hint(hint))
+    })
 }

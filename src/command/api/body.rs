@@ -33,8 +33,7 @@ pub struct Body {
 struct Field {
     option: &'static str,
     name: String,
-    value: String,
-    json: bool,
+    text: String,
 }
 
 impl Body {
@@ -52,22 +51,21 @@ impl Body {
             let part = read_data("-d", data, run)?;
             return Ok(Some(Self::new(spec.content_type, part)));
         }
-        let mut fields = Vec::new();
-        for (option, pairs) in [("-F", &args.fields), ("-J", &args.json_fields)] {
-            for pair in pairs {
-                fields.push(Field::read(option, pair, run)?);
-            }
+        let (texts, values) = (args.fields.iter(), args.json_fields.iter());
+        let typed = texts.map(|typed| ("-F", typed));
+        let typed = typed.chain(values.map(|typed| ("-J", typed)));
+        let fields = typed.map(|(option, typed)| Field::read(option, typed, run));
+        let fields = fields.collect::<Result<Vec<_>>>()?;
+        if !args.uploads.is_empty() {
+            return multipart(&fields, &args.uploads, run).map(Some);
         }
-        Ok(match (args.uploads.is_empty(), spec.content_type) {
-            (false, _) => Some(multipart(&fields, &args.uploads, run)?),
-            _ if fields.is_empty() => None,
-            (true, FORM) => {
-                let pairs = fields.iter().map(|field| pair(&field.name, &field.value));
-                let form = pairs.collect::<Vec<_>>().join("&");
-                Some(Self::new(FORM, Part::bytes(form.into_bytes())))
-            }
-            (true, content_type) => Some(Self::new(content_type, object(&fields)?)),
-        })
+        let pairs = fields.iter().map(|field| pair(&field.name, &field.text));
+        let part = match spec.content_type {
+            _ if fields.is_empty() => return Ok(None),
+            FORM => Part::bytes(pairs.collect::<Vec<_>>().join("&")),
+            _ => object(&fields)?,
+        };
+        Ok(Some(Self::new(spec.content_type, part)))
     }
 
     fn new(content_type: &str, part: Part) -> Self {
@@ -90,8 +88,7 @@ impl Body {
         });
         let boundary = self.boundary.as_ref();
         let last = boundary.map(|boundary| format!("--{boundary}--\r\n"));
-        let end = [field, last].into_iter().flatten();
-        let end = end.map(|text| Part::bytes(text.into_bytes()));
+        let end = [field, last].into_iter().flatten().map(Part::bytes);
         self.parts.iter().cloned().chain(end).collect()
     }
 }
@@ -104,60 +101,49 @@ impl Field {
                 let mut bytes = Vec::new();
                 let read = read_data(option, value, run)?.read(&mut bytes, READ_MAX);
                 read.map_err(|error| unreadable(option, file, error))?;
-                String::from_utf8(bytes).map_err(|_| {
-                    error!(
-                        Usage, "{option} {name} is not UTF-8 text", option, name;
-                        hint "--upload sends any file"
-                    )
-                })?
+                let binary = |_| {
+                    error!(Usage, "{option} {name} is not UTF-8 text", option, name;
+                    hint "--upload sends any file")
+                };
+                String::from_utf8(bytes).map_err(binary)?
             }
             _ => value.to_owned(),
         };
         let json = option == "-J";
         if json && serde_json::from_str::<IgnoredAny>(&value).is_err() {
-            return Err(error!(
-                Usage, "-J {name} is not JSON", name;
-                hint "a text needs two pairs of quotes, as in -J '{name}=\"…\"'; or send it with -F", name
-            ));
+            return Err(error!(Usage, "-J {name} is not JSON", name;
+                hint "a text needs two pairs of quotes, as in -J '{name}=\"…\"'; or send it with -F", name));
         }
-        Ok(Self {
-            option,
-            name: name.to_owned(),
-            value: if json { value.trim().to_owned() } else { value },
-            json,
-        })
+        let text = if json { value.trim().to_owned() } else { value };
+        let name = name.to_owned();
+        Ok(Self { option, name, text })
     }
 }
 
-/// A pair of an option, encoded for a query or a form.
-pub fn encoded(option: &str, typed: &str) -> Result<String> {
-    split(option, typed).map(|(name, value)| pair(name, value))
-}
-
+/// A pair as a query or a form has it.
 pub fn pair(name: &str, value: &str) -> String {
     [&percent(name), "=", &percent(value)].concat()
 }
 
-fn split<'a>(option: &str, typed: &'a str) -> Result<(&'a str, &'a str)> {
+pub fn split<'a>(option: &str, typed: &'a str) -> Result<(&'a str, &'a str)> {
     let pair = typed.split_once('=').filter(|(name, _)| !name.is_empty());
+    let name = if typed.contains('=') { "NAME" } else { typed };
     pair.ok_or_else(|| {
-        error!(
-            Usage, "{option} takes NAME=VALUE", option;
-            hint "for example {option} {name}=VALUE", option, name = if typed.contains('=') { "NAME" } else { typed }
-        )
+        error!(Usage, "{option} takes NAME=VALUE", option;
+        hint "for example {option} {name}=VALUE", option, name)
     })
 }
 
 /// The text itself, the content of @FILE, or stdin.
 fn read_data(option: &str, data: &str, run: &Run<'_>) -> Result<Part> {
     let Some(name) = data.strip_prefix('@') else {
-        return Ok(Part::bytes(data.as_bytes().to_vec()));
+        return Ok(Part::bytes(data));
     };
     let read = || {
         if name == "-" {
             return piped(io::stdin().lock());
         }
-        let file = File::open(run.environment.cwd().join(Path::new(name)))?;
+        let file = File::open(run.environment.cwd().join(name))?;
         match file.metadata()? {
             // A file below /proc has no length.
             meta if meta.is_file() && meta.len() > 0 => Ok(Part::File(Arc::new(file), meta.len())),
@@ -182,30 +168,21 @@ fn unreadable(option: &str, name: &str, error: io::Error) -> Error {
         name => tr!("{name}", name),
     };
     if error.kind() == io::ErrorKind::FileTooLarge {
-        return error!(
-            Usage, "{what}, which {option} names, is larger than 32 MiB", what, option;
-            hint "-d @FILE and --upload send a regular file of any size"
-        );
+        return error!(Usage, "{what}, which {option} names, is larger than 32 MiB", what, option;
+            hint "-d @FILE and --upload send a regular file of any size");
     }
-    let unreadable = error!(
-        Usage,
-        "{what}, which {option} names, cannot be read", what, option
-    );
-    unreadable.because(error).hint(tr!(
-        "use the text itself, @FILE, or @- for stdin; send a text that begins with @ through stdin"
-    ))
+    let unreadable = error!(Usage, "{what}, which {option} names, cannot be read", what, option;
+        hint "use the text itself, @FILE, or @- for stdin; send a text that begins with @ through stdin");
+    unreadable.because(error)
 }
 
 /// Fields as one JSON object: `a[b]` is the member `b` of the table `a`.
 fn object(fields: &[Field]) -> Result<Part> {
-    let mut named = Vec::new();
-    for field in fields {
-        named.push((keys(field)?, field));
-    }
-    let named = named.iter().map(|(keys, field)| (&keys[..], *field));
+    let keys = fields.iter().map(keys).collect::<Result<Vec<_>>>()?;
+    let named = keys.iter().map(|keys| &keys[..]).zip(fields);
     let mut text = String::new();
     table(&named.collect::<Vec<_>>(), &mut text)?;
-    Ok(Part::bytes(text.into_bytes()))
+    Ok(Part::bytes(text))
 }
 
 /// Writes fields, each below its keys, as a JSON object.
@@ -225,10 +202,8 @@ fn table(fields: &[(&[&str], &Field)], out: &mut String) -> Result<()> {
                 false => tr!("is both a value and a table"),
             };
             let (option, name) = (other.1.option, &other.1.name);
-            return Err(error!(
-                Usage, "{option} {name} {what}", option, name, what;
-                hint "-J sends a list or a table at once, as in -J 'ids=[1,2]'"
-            ));
+            return Err(error!(Usage, "{option} {name} {what}", option, name, what;
+                hint "-J sends a list or a table at once, as in -J 'ids=[1,2]'"));
         }
         out.push(if place == 0 { '{' } else { ',' });
         out.extend([&json!(key).to_string(), ":"]);
@@ -237,8 +212,8 @@ fn table(fields: &[(&[&str], &Field)], out: &mut String) -> Result<()> {
                 let inner = same.map(|(keys, field)| (&keys[1..], *field));
                 table(&inner.collect::<Vec<_>>(), out)?;
             }
-            field if field.json => out.push_str(&field.value),
-            field => out.push_str(&json!(field.value).to_string()),
+            field if field.option == "-J" => out.push_str(&field.text),
+            field => out.push_str(&json!(field.text).to_string()),
         }
     }
     out.push('}');
@@ -246,16 +221,17 @@ fn table(fields: &[(&[&str], &Field)], out: &mut String) -> Result<()> {
 }
 
 fn keys(field: &Field) -> Result<Vec<&str>> {
-    let (first, rest) = field.name.split_once('[').unwrap_or((&field.name, "]"));
-    let inner = rest.strip_suffix(']').filter(|_| field.name.contains('['));
+    let (option, name) = (field.option, &field.name);
+    let (first, rest) = name.split_once('[').unwrap_or((name, "]"));
+    let inner = rest.strip_suffix(']').filter(|_| name.contains('['));
     let mut keys = vec![first];
     keys.extend(inner.into_iter().flat_map(|inner| inner.split("][")));
     let bad = |key: &&str| key.is_empty() || key.contains(['[', ']']);
-    if keys.iter().any(bad) || field.name.contains('[') != inner.is_some() {
-        return Err(error!(
-            Usage, "{option} {name} has brackets that name no member", option = field.option, name = field.name;
-            hint "name a member as in a[b]=c; for a list use -J, as in -J 'ids=[1,2]'"
-        ));
+    if keys.iter().any(bad) || name.contains('[') != inner.is_some() {
+        return Err(
+            error!(Usage, "{option} {name} has brackets that name no member", option, name;
+            hint "name a member as in a[b]=c; for a list use -J, as in -J 'ids=[1,2]'"),
+        );
     }
     Ok(keys)
 }
@@ -264,25 +240,25 @@ fn multipart(fields: &[Field], uploads: &[String], run: &Run<'_>) -> Result<Body
     // Sixteen random bytes are in no file.
     let boundary = ["crmauth-", &hex(&random()?)].concat();
     let mut parts = Vec::new();
-    let mut add = |head: String, content: Part| {
-        let [head, end] = [head.into_bytes(), b"\r\n".to_vec()].map(Part::bytes);
-        parts.extend([head, content, end]);
+    let mut add = |name: &str, about: &str, content: Part| {
+        let head = Part::bytes(head(&boundary, name, about));
+        parts.extend([head, content, Part::bytes("\r\n")]);
     };
     for field in fields {
-        let value = Part::bytes(field.value.clone().into_bytes());
-        add(head(&boundary, &field.name, ""), value);
+        add(&field.name, "", Part::bytes(&*field.text));
     }
     for typed in uploads {
         let (name, file) = split("--upload", typed)?;
         let Some(path) = file.strip_prefix('@').filter(|path| !path.is_empty()) else {
-            let why = tr!("--upload takes NAME=@FILE, or NAME=@- for stdin");
-            return Err(Error::new(Cause::Usage, why));
+            return Err(error!(
+                Usage,
+                "--upload takes NAME=@FILE, or NAME=@- for stdin"
+            ));
         };
         let file_name = Path::new(path).file_name().unwrap_or_default();
         let file_name = quoted(&file_name.to_string_lossy());
         let about = format!("; filename=\"{file_name}\"\r\nContent-Type: application/octet-stream");
-        let content = read_data("--upload", file, run)?;
-        add(head(&boundary, name, &about), content);
+        add(name, &about, read_data("--upload", file, run)?);
     }
     Ok(Body {
         content_type: ["multipart/form-data; boundary=", &boundary].concat(),

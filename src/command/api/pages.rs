@@ -6,8 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use super::arguments::Typed;
 use super::body::pair;
-use super::print::Out;
-use super::{said, send, verdict, warn_of_oddities};
+use super::{Out, said, send, verdict, warn_of_oddities};
 use crate::declaration::{Pages, Query, Target};
 use crate::error::{Cause, Error, Result, error};
 use crate::i18n::tr;
@@ -26,18 +25,15 @@ pub struct List {
 
 impl List {
     pub fn read(typed: &Typed, target: &Target) -> Result<Self> {
+        let (product, method) = (target.spec.product, &typed.method);
         let Some(pages) = target.spec.pages else {
-            return Err(error!(
-                Usage, "--paginate does not work with {product}", product = target.spec.product;
-                hint "leave --paginate out"
-            ));
+            return Err(
+                error!(Usage, "--paginate does not work with {product}", product; hint "leave --paginate out"),
+            );
         };
-        if typed.method != "GET" {
-            let method = &typed.method;
-            return Err(error!(
-                Usage,
-                "--paginate asks with GET, not with {method}", method
-            ));
+        if method != "GET" {
+            let why = tr!("--paginate asks with GET, not with {method}", method);
+            return Err(Error::new(Cause::Usage, why));
         }
         let (path, query) = typed.path.split_once('?').unwrap_or((&typed.path, ""));
         let pairs = url::form_urlencoded::parse(query.as_bytes());
@@ -102,26 +98,20 @@ impl List {
     /// A page's JSON: as it came, digits and all, unless it must be looked for among other text.
     fn text<'t>(&self, answer: &'t Answer) -> Option<Cow<'t, str>> {
         let body = std::str::from_utf8(&answer.response.body).ok();
-        match body.filter(|body| (self.pages.read)(body).is_some()) {
-            Some(body) => Some(body.into()),
-            None => {
-                let object = answer.response.any_object()?;
-                Some(json::text(&object.fields.into()).into())
-            }
-        }
+        let body = body.filter(|body| (self.pages.read)(body).is_some());
+        let found = || Some(json::text(&answer.response.any_object()?.fields.into()).into());
+        body.map(Cow::from).or_else(found)
     }
 }
 
 /// Reads all of a page.
 async fn read(answer: &mut Answer) -> Result<()> {
-    if let Some(error) = answer.broken.take() {
-        return Err(error);
-    }
-    while let Some(part) = answer.response.next().await? {
+    while let Some(part) = answer.next().await? {
         answer.response.body.extend(part);
         if answer.response.body.len() > PAGE_MAX {
-            let error = error!(TooLarge, "a page is larger than 8 MiB");
-            return Err(error.hint(tr!("ask for smaller pages")));
+            return Err(
+                error!(TooLarge, "a page is larger than 8 MiB"; hint "ask for smaller pages"),
+            );
         }
     }
     Ok(())
