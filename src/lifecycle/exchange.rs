@@ -25,7 +25,7 @@ pub struct Answer {
     pub judgement: Judgement,
     /// Why no more of it came.
     pub broken: Option<Error>,
-    /// Whether all that has come of the body is kept.
+    /// Whether all that has come of the body is kept, and is short enough to be a refusal.
     pub whole: bool,
     /// Whether its request may have changed something.
     changes: bool,
@@ -196,11 +196,15 @@ impl Account<'_> {
         let mut ended = false;
         loop {
             let response = &mut answer.response;
+            if response.body.len() > HELD_BACK_MAX {
+                answer.whole = false;
+                return answer;
+            }
             if let Some(judgement) = self.provider.judge(response, ended) {
                 answer.judgement = judgement;
                 return answer;
             }
-            if ended || response.body.len() >= HELD_BACK_MAX {
+            if ended {
                 return answer;
             }
             match response.next().await {
