@@ -57,11 +57,12 @@ impl StdoutStream {
 /// Writes on a thread where stdout's reader may keep us waiting: on ours no time-out would fire and no signal would be
 /// heard. A thread takes half a millisecond, a quarter of what `token` takes, so what stdout takes at once is written here.
 pub async fn write(bytes: Zeroizing<Vec<u8>>) -> Result<()> {
-    if is_file() {
-        // Beyond its size limit a signal would end us.
+    let at_once = takes_at_once(bytes.len());
+    if is_file() || !at_once {
+        // Beyond a file's size limit a signal would end us, and whoever waits for a reader hears signals.
         heed_signals().await;
     }
-    let written = match takes_at_once(bytes.len()) {
+    let written = match at_once {
         true => write_all(&bytes),
         false => {
             let bytes = Arc::new(bytes);
