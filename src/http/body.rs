@@ -169,17 +169,24 @@ fn charset(content_type: &str) -> Option<String> {
 }
 
 /// Decodes a charset of one byte a character, if it is one of Western Europe's: the others are rare, and a token is ASCII
-/// in all of them. ISO-8859-1 is read as its superset windows-1252, as browsers do, and so is ISO-8859-15, which has a
-/// euro sign and seven letters elsewhere.
+/// in all of them. ISO-8859-1 is read as its superset windows-1252, as browsers do.
 fn single_bytes(body: &[u8], charset: &str) -> Option<(String, &'static str)> {
-    let name = match charset.replace('_', "-").as_str() {
-        "iso-8859-1" | "iso8859-1" | "latin1" | "latin-1" | "us-ascii" | "ascii" => "ISO-8859-1",
-        "windows-1252" | "cp1252" | "cp-1252" | "x-cp1252" => "windows-1252",
-        "iso-8859-15" | "iso8859-15" | "latin9" | "latin-9" => "ISO-8859-15",
+    let (name, decode): (_, fn(u8) -> char) = match charset.replace('_', "-").as_str() {
+        "iso-8859-1" | "iso8859-1" | "latin1" | "latin-1" | "us-ascii" | "ascii" => {
+            ("ISO-8859-1", windows_1252)
+        }
+        "windows-1252" | "cp1252" | "cp-1252" | "x-cp1252" => ("windows-1252", windows_1252),
+        "iso-8859-15" | "iso8859-15" | "latin9" | "latin-9" => ("ISO-8859-15", latin_9),
         _ => return None,
     };
-    let text = body.iter().map(|byte| windows_1252(*byte)).collect();
-    Some((text, name))
+    Some((body.iter().copied().map(decode).collect(), name))
+}
+
+/// Decodes a byte of ISO-8859-15, which has eight characters that ISO-8859-1 does not have.
+fn latin_9(byte: u8) -> char {
+    let mut eight = "¤¦¨´¸¼½¾".chars().zip("€ŠšŽžŒœŸ".chars());
+    let own = eight.find(|(other, _)| *other == char::from(byte));
+    own.map_or(char::from(byte), |(_, own)| own)
 }
 
 /// The object in a JSON text, as some .NET services send it.
