@@ -1,12 +1,11 @@
 //! The strict reader of env files: a value of ours arrives byte for byte, or is refused with its line number
 //! and its name. Lines of other programs are skipped, whatever they hold.
 
-mod fill;
 mod value;
 
 use std::collections::{BTreeMap, HashSet};
 
-pub use fill::fill;
+use zeroize::Zeroizing;
 
 use super::names::{self, Name};
 use super::setting::{Origin, Setting};
@@ -15,7 +14,6 @@ use crate::error::{Error, Result, error};
 use crate::i18n::{Text, tr};
 use crate::provider;
 use crate::secret::Secret;
-use crate::secret::foreign::unseen;
 
 /// How many settings a file may have: each takes some kilobytes where all accounts are listed.
 const SETTINGS_MAX: usize = 10_000;
@@ -72,7 +70,6 @@ pub(super) fn read(bytes: &[u8], file: EnvFile<'_>) -> Result<Vec<Setting>> {
     let lines: Vec<Line> = lines(bytes).collect();
     let ours = Ours::new(&lines, file);
     let mut settings = Vec::new();
-    let mut misplaced = Vec::new();
     let mut seen = BTreeMap::new();
     let mut at = 0;
     while at < lines.len() {
@@ -83,23 +80,19 @@ pub(super) fn read(bytes: &[u8], file: EnvFile<'_>) -> Result<Vec<Setting>> {
             at += 1;
         } else {
             let last = quote_closes(&lines, at).unwrap_or(at);
-            misplaced.extend(otherwise_written(lines[at].bytes, number, &ours));
-            let hidden = hidden_behind_a_return(lines[at].bytes, number, &ours);
+            let hidden = behind_a_return(lines[at].bytes, number, &ours);
             let hidden = hidden.chain(swallowed(&lines, at, last, &ours));
             settings.extend(hidden.take(SETTINGS_MAX + 1));
             at = last + 1;
         }
-        if settings.len() + misplaced.len() > SETTINGS_MAX {
+        if settings.len() > SETTINGS_MAX {
             let most = SETTINGS_MAX;
             let error = file.bad(&tr!("has more than {most} settings of crmauth's", most));
-            return Err(error.hint(tr!(
-                "put fewer accounts into one file, and name the right file with --env-file"
-            )));
+            let hint =
+                tr!("put fewer accounts into one file, and name the right file with --env-file");
+            return Err(error.hint(hint));
         }
     }
-    let set: HashSet<String> = settings.iter().map(Setting::variable).collect();
-    misplaced.retain(|setting: &Setting| !set.contains(&setting.variable()));
-    settings.append(&mut misplaced);
     Ok(settings)
 }
 
@@ -139,9 +132,9 @@ fn value(
 /// Every name in a file that a value is given to, with its line.
 pub(super) fn names(bytes: &[u8]) -> Vec<(String, usize)> {
     let name = |line: Line| Some(line.name().filter(|_| line.value.is_some())?.to_owned());
-    let names = (1..).zip(lines(bytes));
+    let names = lines(bytes).map(name).zip(1..);
     names
-        .filter_map(|(number, line)| Some((name(line)?, number)))
+        .filter_map(|(name, number)| Some((name?, number)))
         .collect()
 }
 
@@ -177,6 +170,17 @@ impl<'a> Line<'a> {
 
     fn is_filled(&self) -> bool {
         !skip_blanks(self.value.unwrap_or_default()).is_empty()
+    }
+
+    /// Where the line sets its name to nothing, what stands behind that: a comment with the blanks before it.
+    fn remark_of_nothing(&self) -> Option<&'a [u8]> {
+        let value = self.value?;
+        let text = skip_blanks(value);
+        match text {
+            [] | b"''" | b"\"\"" => Some(&[]),
+            [b'#', ..] if text.len() < value.len() => Some(value),
+            _ => None,
+        }
     }
 }
 
@@ -298,11 +302,7 @@ fn swallowed(
 }
 
 /// The settings of ours behind a lone carriage return, where some readers begin a line and some do not.
-fn hidden_behind_a_return(
-    line: &[u8],
-    number: usize,
-    ours: &Ours,
-) -> impl Iterator<Item = Setting> {
+fn behind_a_return(line: &[u8], number: usize, ours: &Ours) -> impl Iterator<Item = Setting> {
     let parts = line.split(|byte| *byte == b'\r').skip(1).map(Line::new);
     parts.filter_map(move |part| {
         let key = ours.key(&part).filter(|_| part.value.is_some())?;
@@ -312,35 +312,52 @@ fn hidden_behind_a_return(
     })
 }
 
-/// A setting of ours in a form of some shell's or language's, or beside a character that nobody sees: no reader of env
-/// files takes it.
-fn otherwise_written(line: &[u8], number: usize, ours: &Ours) -> Option<Setting> {
-    const WORDS: &str = " const declare env environ export global let local os process readonly set setenv setx typeset var ";
-    let line = std::str::from_utf8(line).ok()?;
-    let in_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let mut rest = line;
-    let (before, name, behind) = loop {
-        let begun = rest.trim_start_matches(|c| !in_name(c) && !['#', ';', '/', '='].contains(&c));
-        let before = &line[..line.len() - begun.len()];
-        let (word, behind) = begun.split_at(begun.find(|c| !in_name(c))?);
-        let option = before.ends_with('-') && word.len() < 3;
-        if word.is_empty()
-            || !option && !WORDS.contains(&format!(" {} ", word.to_ascii_lowercase()))
-        {
-            break (before, word, behind);
-        }
+/// A file's bytes with these settings in it: each variable with its value, and the value as it is quoted for the
+/// file. A line that sets one of them to nothing is filled in, the others come behind the last line; no other byte
+/// is changed. `None` where the file as a whole would then not be read back as meant.
+pub fn fill(old: &[u8], settings: &[(String, Secret, Secret)]) -> Option<Zeroizing<Vec<u8>>> {
+    let size = |(name, _, quoted): &(String, _, Secret)| name.len() + quoted.expose().len() + 5;
+    let added: usize = settings.iter().map(size).sum();
+    // Growing would leave copies of secrets behind.
+    let mut new = Zeroizing::new(Vec::with_capacity(old.len() + added + 2));
+    let mut left: Vec<_> = settings.iter().collect();
+    let mut rest = old.strip_prefix(b"\xef\xbb\xbf").unwrap_or(old);
+    new.extend_from_slice(&old[..old.len() - rest.len()]);
+    while !rest.is_empty() {
+        let end = rest.iter().position(|byte| *byte == b'\n');
+        let (whole, behind) = rest.split_at(end.map_or(rest.len(), |at| at + 1));
         rest = behind;
-    };
-    let (key, name) = ours.key(&Line::new(name.as_bytes()))?;
-    let gap = |c: char| unseen(c) || c.is_whitespace() || ['+', '?', '"', '\''].contains(&c);
-    let set = ['=', ':', '\u{ff1d}'];
-    let is_set = behind.trim_start_matches(gap).starts_with(set);
-    if before.trim_start_matches([' ', '\t']).is_empty() && !is_set {
-        return None;
+        let line = Line::new(whole.strip_suffix(b"\n").unwrap_or(whole));
+        let fits = |(name, ..): &&(String, Secret, Secret)| line.name() == Some(name);
+        match (line.remark_of_nothing(), left.iter().position(fits)) {
+            (Some(remark), Some(at)) => {
+                let (_, _, quoted) = left.remove(at);
+                let value = line.value.unwrap_or_default();
+                let (name, end) = (line.bytes.len() - value.len(), &whole[line.bytes.len()..]);
+                for part in [&line.bytes[..name], quoted.expose().as_bytes(), remark, end] {
+                    new.extend_from_slice(part);
+                }
+            }
+            _ => new.extend_from_slice(whole),
+        }
     }
-    let hint = tr!("write the line as {name}='…'", name);
-    let why = tr!("is not written as NAME=VALUE, so the line is ignored");
-    Some(ours.hidden(number, (key, name), why, hint))
+    let first = old.iter().position(|byte| *byte == b'\n');
+    let crlf = first.is_some_and(|at| old[..at].ends_with(b"\r"));
+    let end: &[u8] = if crlf { b"\r\n" } else { b"\n" };
+    if !left.is_empty() && !new.is_empty() && !new.ends_with(b"\n") {
+        new.extend_from_slice(end);
+    }
+    for (name, _, quoted) in left {
+        for part in [name.as_bytes(), b"=", quoted.expose().as_bytes(), end] {
+            new.extend_from_slice(part);
+        }
+    }
+    let found = read(&new, EnvFile::new("", false)).ok()?;
+    let as_meant = |(name, value, _): &(String, Secret, Secret)| {
+        let mut found = found.iter();
+        found.any(|setting| setting.written == *name && setting.text == *value)
+    };
+    settings.iter().all(as_meant).then_some(new)
 }
 
 #[cfg(test)]
