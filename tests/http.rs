@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use crmauth::declaration::{BaseUrl, Target};
+use crmauth::declaration::{BaseUrl, Settings, Target};
 use crmauth::error::Cause;
 use crmauth::http::{Channel, Http, Proxies, Request};
 use crmauth::report::{Manner, Report};
-use crmauth::secret::hex;
+use crmauth::secret::{Secret, hex};
 use crmauth::tls::Trust;
 use md5::Digest;
 use serde_json::{Value, json};
@@ -362,6 +362,9 @@ fn a_request_to_another_origin_never_leaves() {
     let limit = Duration::from_secs(5);
     let (own, other) = (bystander(), bystander());
     let home = BaseUrl::parse(&format!("{}/crm", own.url())).expect("a URL");
+    let allowed = ["ALLOW_HTTP", "ALLOW_PROXY"].map(|name| (name, Secret::new("1".to_owned())));
+    let target = Target::new(zeev::DEMO.spec(), None);
+    let settings = Settings::new(target, home, allowed.into());
     let http = Http::new(Proxies::default(), Rc::new(Trust::default()), limit);
     let elsewhere = [
         other.url(),
@@ -374,10 +377,7 @@ fn a_request_to_another_origin_never_leaves() {
         let channel = Channel {
             http: &http,
             report: &Report::new(Manner::default()),
-            target: &Target::new(zeev::DEMO.spec(), None),
-            url: &home,
-            allow_http: true,
-            allow_proxy: true,
+            settings: &settings,
             deadline: Instant::now() + limit,
             timeout: limit,
         };

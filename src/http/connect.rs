@@ -19,6 +19,7 @@ use tower_service::Service;
 use url::{Host, Position, Url};
 
 use super::connections::Route;
+use super::proxy_url::ProxyUrl;
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::threads;
@@ -33,6 +34,8 @@ const TUNNEL_HEAD_MAX: usize = 16 * 1024;
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+type Boxed = Box<dyn Stream>;
 
 /// Why there is no connection. Nothing of the request was sent.
 pub(super) enum Broken {
@@ -61,7 +64,7 @@ pub(super) async fn connect(
     route: &Route,
     url: &Url,
     trust: &Trust,
-) -> Result<(Box<dyn Stream>, Option<SocketAddr>), Broken> {
+) -> Result<(Boxed, Option<SocketAddr>), Broken> {
     let mut tcp = HttpConnector::new_with_resolver(Resolver(route.private_only));
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
@@ -76,10 +79,11 @@ pub(super) async fn connect(
                 lookup(name, 0, true).await?;
             }
             // Without a port it would be 443, whatever the scheme.
-            let server = match proxy.resolves {
-                true => format!("http://{}", place(url)),
-                false => format!("http://{}", resolved(url).await?),
+            let place = match proxy.resolves {
+                true => place(url),
+                false => resolved(url).await?.to_string(),
             };
+            let server = format!("http://{place}");
             let there = proxy.uri.parse()?;
             match &proxy.user {
                 _ if proxy.scheme.starts_with("socks4") => {
@@ -95,13 +99,13 @@ pub(super) async fn connect(
         }
     };
     let peer = socket.peer_addr().ok();
-    let mut stream: Box<dyn Stream> = Box::new(socket);
+    let mut stream: Boxed = Box::new(socket);
     if let Some(proxy) = route.proxy.as_ref().filter(|proxy| proxy.is_http()) {
         if proxy.scheme == "https" {
             stream = encrypt(trust, &proxy.host.to_string(), stream).await?;
         }
         if route.encrypted {
-            tunnel(&mut stream, url, proxy.authorization.as_ref()).await?;
+            tunnel(&mut stream, url, proxy).await?;
         }
     }
     if route.encrypted {
@@ -117,25 +121,17 @@ where
     Ok(connector.call(to.parse()?).await?.into_inner())
 }
 
-async fn encrypt(
-    trust: &Trust,
-    host: &str,
-    stream: Box<dyn Stream>,
-) -> Result<Box<dyn Stream>, Broken> {
+async fn encrypt(trust: &Trust, host: &str, stream: Boxed) -> Result<Boxed, Broken> {
     let host = host.trim_matches(['[', ']']);
     let stream = trust.connect(host, stream, &["http/1.1"]).await??;
     Ok(Box::new(stream))
 }
 
 /// Asks a proxy to connect to the server of `url`.
-async fn tunnel(
-    stream: &mut Box<dyn Stream>,
-    url: &Url,
-    authorization: Option<&Secret>,
-) -> Result<(), Broken> {
+async fn tunnel(stream: &mut Boxed, url: &Url, proxy: &ProxyUrl) -> Result<(), Broken> {
     let place = place(url);
     let mut lines = vec!["CONNECT ", &place, " HTTP/1.1\r\nHost: ", &place];
-    if let Some(authorization) = authorization {
+    if let Some(authorization) = &proxy.authorization {
         lines.extend(["\r\nProxy-Authorization: ", authorization.expose()]);
     }
     lines.push("\r\n\r\n");
@@ -148,8 +144,7 @@ async fn tunnel(
     }
     let head = String::from_utf8_lossy(&head);
     let rest = head.strip_prefix("HTTP/1.");
-    let status = rest.and_then(|rest| rest.get(2..5)?.parse().ok());
-    match status {
+    match rest.and_then(|rest| rest.get(2..5)?.parse().ok()) {
         Some(200..300) => Ok(()),
         Some(status) => Err(Broken::Refused(status)),
         None => Err(io::Error::from(io::ErrorKind::InvalidData).into()),

@@ -15,6 +15,8 @@ use super::{Channel, Request};
 use crate::error::{Cause, Error, error, find, innermost};
 use crate::{files, tls};
 
+type Source = dyn StdError + 'static;
+
 /// A try that got no answer.
 pub(super) struct Failure {
     pub(super) error: Error,
@@ -25,10 +27,8 @@ pub(super) type Outcome = Result<Response, Failure>;
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self {
-            error,
-            again: Again::Never,
-        }
+        let again = Again::Never;
+        Self { error, again }
     }
 }
 
@@ -47,7 +47,7 @@ pub(super) enum Again {
 
 /// Explains why there is no answer over a connection.
 pub(super) fn explain(error: hyper::Error, request: &Request, connection: &Connection) -> Failure {
-    let (host, heads) = (&host_of(&request.url), &connection.heads);
+    let (host, heads, doubt) = (&host_of(&request.url), &connection.heads, request.doubt());
     let mut again = Again::Never;
     let explained = if let Some(refusal) = tls::explain(&error, host) {
         // With TLS 1.3 a server that wants a certificate of ours says so after the handshake.
@@ -66,7 +66,7 @@ pub(super) fn explain(error: hyper::Error, request: &Request, connection: &Conne
             Other,
             "what is sent to {host} ended early or cannot be read: it may have changed meanwhile{doubt}",
             host,
-            doubt = request.doubt()
+            doubt
         )
     } else if error.is_parse() || spoke_first(&error) {
         error!(NotHttp, "{host} is not an HTTP server", host)
@@ -77,9 +77,7 @@ pub(super) fn explain(error: hyper::Error, request: &Request, connection: &Conne
         };
         error!(
             Closed,
-            "{host} closed the connection before answering{doubt}",
-            host,
-            doubt = request.doubt()
+            "{host} closed the connection before answering{doubt}", host, doubt
         )
     };
     let error = explained.caused_by(error);
@@ -133,18 +131,19 @@ impl Channel<'_> {
     }
 }
 
-/// Whether a proxy's status is a refusal, or may pass.
-pub(super) fn cause_of_proxy(status: u16) -> Cause {
-    match is_away(status) || matches!(status, 408 | 429) {
+/// A proxy's refusal, whose status says whether it may pass.
+pub(super) fn by_proxy(error: Error, status: u16) -> Error {
+    let cause = match is_away(status) || matches!(status, 408 | 429) {
         true => Cause::Proxy,
         false => Cause::ProxyRefused,
-    }
+    };
+    Error { cause, ..error }.status(status)
 }
 
 /// The refusal of CONNECT. The proxy's password went out with the question, which is not asked again.
 fn connect_refused(status: u16, host: &str, proxy: Option<&ProxyUrl>) -> Error {
     let proxy = proxy.map_or("", |proxy| &*proxy.shown);
-    let refused = match status {
+    let error = match status {
         407 => error!(
             ProxyRefused,
             "the proxy {proxy} requires a user name and a password that it knows (HTTP 407)", proxy
@@ -154,15 +153,10 @@ fn connect_refused(status: u16, host: &str, proxy: Option<&ProxyUrl>) -> Error {
             "the proxy {proxy} refused to connect to {host} (HTTP {status})", proxy, host, status
         ),
     };
-    let cause = cause_of_proxy(status);
-    Error { cause, ..refused }.status(status)
+    by_proxy(error, status)
 }
 
-fn explain_break(
-    error: &(dyn StdError + 'static),
-    host: &str,
-    proxy: Option<&ProxyUrl>,
-) -> (Again, Error) {
+fn explain_break(error: &Source, host: &str, proxy: Option<&ProxyUrl>) -> (Again, Error) {
     use io::ErrorKind as Kind;
 
     if let Some(error) = tls::explain(error, host) {
@@ -195,7 +189,7 @@ fn explain_break(
 }
 
 /// Why there is no connection through a proxy. The errors for SOCKS have texts and no types.
-fn explain_proxy(error: &(dyn StdError + 'static), host: &str, proxy: &str) -> (Again, Error) {
+fn explain_proxy(error: &Source, host: &str, proxy: &str) -> (Again, Error) {
     let text = error.to_string();
     let says = |part: &str| text.contains(part);
     let refused = if says("credentials not accepted") || says("not support user/pass auth") {

@@ -2,18 +2,16 @@
 
 use std::time::SystemTime;
 
-use hyper::header::{HeaderMap, HeaderName, WWW_AUTHENTICATE};
+use hyper::header::{HeaderMap, HeaderName};
 use jiff::Timestamp;
-use url::Url;
+use url::{Position, Url};
 
 use crate::http::response::Place;
 use crate::i18n::tr;
 
 /// Host and port as a person would write them.
 pub(super) fn host_of(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port()
-        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    url[Position::BeforeHost..Position::AfterPort].to_owned()
 }
 
 pub(super) fn text_header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
@@ -43,16 +41,6 @@ pub(super) fn coding(headers: &HeaderMap, name: HeaderName) -> Coding {
         }
     }
     found
-}
-
-/// Whether an answer asks for a password as web servers and proxies do, and APIs do not.
-pub(super) fn asks_for_password(headers: &HeaderMap) -> bool {
-    const SCHEMES: [&str; 4] = ["basic", "digest", "ntlm", "negotiate"];
-    let challenges = headers.get_all(WWW_AUTHENTICATE).iter();
-    let challenges = challenges.filter_map(|value| value.to_str().ok());
-    // A header may contain several challenges with their parameters.
-    let mut words = challenges.flat_map(|challenges| challenges.split([',', ' ', '\t']));
-    words.any(|word| SCHEMES.contains(&&*word.to_ascii_lowercase()))
 }
 
 /// A time in any of HTTP's three spellings.

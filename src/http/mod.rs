@@ -22,7 +22,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::{Host, Url};
 
-use crate::declaration::{BaseUrl, Target};
+use crate::declaration::{Settings, Target};
 use crate::error::{Cause, Error, Result, error};
 use crate::http::response::{Response, compressed};
 use crate::i18n::tr;
@@ -30,7 +30,7 @@ use crate::report::Report;
 use crate::secret::{BLANK, names_secret};
 use connect::{is_private, is_public};
 use connections::{Connection, Route};
-use failure::{Failure, Outcome, cause_of_proxy, explain};
+use failure::{Failure, Outcome, by_proxy, explain};
 use header::{Coding, coding, host_of, text_header};
 use heads::Head;
 use proxy_url::ProxyUrl;
@@ -57,11 +57,7 @@ pub struct Channel<'a> {
     pub http: &'a Http,
     /// Traces requests and learns secrets.
     pub report: &'a Report,
-    pub target: &'a Target,
-    /// The target's base URL.
-    pub url: &'a BaseUrl,
-    pub allow_http: bool,
-    pub allow_proxy: bool,
+    pub settings: &'a Settings,
     /// When a request is given up.
     pub deadline: Instant,
     /// The run's time-out, which also limits the wait for a part of a body.
@@ -69,6 +65,10 @@ pub struct Channel<'a> {
 }
 
 impl Channel<'_> {
+    fn target(&self) -> &Target {
+        &self.settings.target
+    }
+
     /// Sends a request and reads all of the answer. It is sent again if no byte had left or if a 429 names a wait that
     /// fits; one that may be repeated also if the server is away or the answer was lost.
     pub async fn send(&self, request: &Request) -> Result<Response> {
@@ -81,23 +81,23 @@ impl Channel<'_> {
     }
 
     async fn exchange(&self, request: &Request, whole: bool) -> Result<Response> {
-        for secret in &request.secrets {
-            self.report.learn(secret);
-        }
-        if !self.url.is_origin_of(&request.url) {
+        let secrets = request.secrets.iter();
+        secrets.for_each(|secret| self.report.learn(secret));
+        if !self.settings.url.is_origin_of(&request.url) {
             return Err(error!(
                 Usage, "the request would leave the target's origin";
                 hint "a session goes to the server that it is for and to no other"
             ));
         }
         let route = self.route(&request.url)?;
-        let harmless = request.harmless(self.target.spec.login_is_repeatable);
-        let mut retries = Retries::new(harmless, !harmless && request.passed.is_none());
+        let harmless = request.harmless(self.target().spec.login_is_repeatable);
+        let mut retries = Retries::default();
         loop {
-            let outcome = self.attempt(request, &route, whole, retries.fresh).await;
+            let fresh = retries.fresh || !harmless && request.passed.is_none();
+            let outcome = self.attempt(request, &route, whole, fresh).await;
             let pause = match &outcome {
                 Ok(_) if !whole => None,
-                _ => retries.pause(request, &outcome),
+                _ => retries.pause(request, harmless, &outcome),
             };
             if !self.waits(pause, &outcome).await {
                 return outcome.map_err(|failure| failure.error);
@@ -118,7 +118,7 @@ impl Channel<'_> {
             return false;
         }
         let text = tr!("retrying in {wait} ms", wait = pause.as_millis());
-        self.report.note(Some(self.target), text);
+        self.report.note(Some(self.target()), text);
         tokio::time::sleep(pause).await;
         true
     }
@@ -138,15 +138,17 @@ impl Channel<'_> {
             Ok(answer) => tr!("HTTP {status}", status = answer.status),
             Err(failure) => tr!("{code}", code = failure.error.cause.code()),
         };
+        let (method, origin) = (&request.method, self.settings.url.origin());
+        let (path, elapsed) = (request.path(), started.elapsed().as_millis());
         let line = tr!(
             "{method} {origin}{path}: {what}, {elapsed} ms",
-            method = request.method,
-            origin = request.url.origin().ascii_serialization(),
-            path = request.path(),
+            method,
+            origin,
+            path,
             what,
-            elapsed = started.elapsed().as_millis()
+            elapsed
         );
-        self.report.trace(Some(self.target), line);
+        self.report.trace(Some(self.target()), line);
         if !whole {
             self.trace_heads(request, &outcome);
         }
@@ -170,12 +172,10 @@ impl Channel<'_> {
             }
         }
         let (host, seconds) = (host_of(&request.url), self.timeout.as_secs_f64());
+        let doubt = request.doubt();
         let error = error!(
             Timeout,
-            "no answer from {host} within {seconds} s{doubt}",
-            host,
-            seconds,
-            doubt = request.doubt()
+            "no answer from {host} within {seconds} s{doubt}", host, seconds, doubt
         );
         Err(error.into())
     }
@@ -186,7 +186,7 @@ impl Channel<'_> {
         for (name, value) in &request.headers {
             let shown = SHOWN.contains(name).then(|| value.expose());
             let line = ["> ", name.as_str(), ": ", shown.unwrap_or(BLANK)].concat();
-            self.report.trace_foreign(self.target, &line);
+            self.report.trace_foreign(self.target(), &line);
         }
         let head = outcome.as_ref().map(Response::head).unwrap_or_default();
         for line in head.lines().filter(|line| !line.is_empty()) {
@@ -195,7 +195,7 @@ impl Channel<'_> {
             let shown = if hidden { BLANK } else { value };
             let colon = if name.len() < line.len() { ": " } else { "" };
             let line = ["< ", name, colon, shown].concat();
-            self.report.trace_foreign(self.target, &line);
+            self.report.trace_foreign(self.target(), &line);
         }
     }
 
@@ -212,14 +212,14 @@ impl Channel<'_> {
             // Its connection ends: what comes next on it may be a part of this answer.
             Head::Odd => {
                 let text = tr!("the server sent header lines that are not well-formed");
-                self.report.warn(Some(self.target), text);
+                self.report.warn(Some(self.target()), text);
             }
             Head::Ambiguous => return Err(heads::ambiguous(&host_of(url)).status(status).into()),
         }
         if let Some(proxy) = &route.proxy {
             refused_by_proxy(url, status, headers, &proxy.shown)?;
         }
-        let unwraps = request.effect == Effect::Login && self.target.spec.json_in_text;
+        let unwraps = request.effect == Effect::Login && self.target().spec.json_in_text;
         let mut response = Response::new(request, response, self.timeout, unwraps);
         if whole {
             response.read(&request.doubt()).await?;
@@ -261,12 +261,11 @@ impl Channel<'_> {
     /// Judges whether credentials may go to the target's URL, before any are sent. A request judges it again, by the
     /// address that it connects to.
     pub async fn admits(&self) -> Result<()> {
-        let url = self.url.join("");
+        let url = self.settings.url.join("");
         let route = self.route(&url)?;
-        let host = match &route.proxy {
-            Some(proxy) => Some(proxy.host.clone()),
-            None => url.host().map(|host| host.to_owned()),
-        };
+        let of_url = || url.host().map(|host| host.to_owned());
+        let of_proxy = route.proxy.as_ref().map(|proxy| proxy.host.clone());
+        let host = of_proxy.or_else(of_url);
         if let (true, Some(Host::Domain(name))) = (route.private_only, host)
             && let Ok(true) = tokio::time::timeout(self.http.connect_limit, is_public(&name)).await
         {
@@ -285,14 +284,14 @@ impl Channel<'_> {
                 "http://{host} is not encrypted: anybody on the network can read the credentials",
                 host = host_of(url)
             );
-            self.report.warn(Some(self.target), text);
+            self.report.warn(Some(self.target()), text);
         }
     }
 
     fn route(&self, url: &Url) -> Result<Route> {
         let encrypted = url.scheme() == "https";
-        let private_only = !encrypted && !self.allow_http;
-        let proxy = match encrypted || self.allow_proxy {
+        let private_only = !encrypted && !self.settings.flag("ALLOW_HTTP");
+        let proxy = match encrypted || self.settings.flag("ALLOW_PROXY") {
             true => self.http.proxies.proxy_for(url)?,
             false => None,
         };
@@ -307,13 +306,11 @@ impl Channel<'_> {
             return Err(self.public_http(url, through));
         }
         if private_only && proxy.is_some() && literal.is_none() {
-            let error = error!(
-                BadSetting,
-                "http:// to {host} through a proxy cannot be checked: the address may not be private",
-                host = host_of(url)
-            );
-            let variable = self.target.variable("ALLOW_HTTP");
-            return Err(error.hint(tr!("use https://, or set {variable}=1 as well", variable)));
+            let (host, variable) = (host_of(url), self.target().variable("ALLOW_HTTP"));
+            return Err(error!(
+                BadSetting, "http:// to {host} through a proxy cannot be checked: the address may not be private", host;
+                hint "use https://, or set {variable}=1 as well", variable
+            ));
         }
         Ok(Route {
             encrypted,
@@ -323,22 +320,19 @@ impl Channel<'_> {
     }
 
     fn public_http(&self, url: &Url, proxy: Option<&ProxyUrl>) -> Error {
-        let host = host_of(url);
-        let error = match proxy.map(|proxy| &proxy.shown) {
+        let (host, variable) = (host_of(url), self.target().variable("ALLOW_HTTP"));
+        match proxy.map(|proxy| &proxy.shown) {
             None => error!(
-                BadSetting,
-                "http:// to {host} would send the credentials unencrypted over a public network",
-                host
+                BadSetting, "http:// to {host} would send the credentials unencrypted over a public network", host;
+                hint "use https://, or allow it with {variable}=1", variable
             ),
             Some(proxy) => error!(
                 BadSetting,
                 "http:// to {host} through the proxy {proxy} would send the credentials unencrypted over a public network",
-                host,
-                proxy
+                host, proxy;
+                hint "use https://, or allow it with {variable}=1", variable
             ),
-        };
-        let variable = self.target.variable("ALLOW_HTTP");
-        error.hint(tr!("use https://, or allow it with {variable}=1", variable))
+        }
     }
 }
 
@@ -357,8 +351,7 @@ fn refused_by_proxy(url: &Url, status: u16, headers: &HeaderMap, proxy: &str) ->
         ProxyRefused,
         "the proxy {proxy} refused the request to {host} (HTTP {status})", proxy, host, status
     );
-    let cause = cause_of_proxy(status);
-    Err(Error { cause, ..error }.status(status))
+    Err(by_proxy(error, status))
 }
 
 fn ip_of(host: Option<&str>) -> Option<IpAddr> {

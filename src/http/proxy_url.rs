@@ -85,17 +85,16 @@ impl ProxyUrl {
             return None;
         }
         let (userinfo, place) = rest.rsplit_once('@').unwrap_or(("", rest));
-        // Two schemes, since a port that is the scheme's own is left out.
-        let [url, other] =
-            ["http://", "ftp://"].map(|scheme| Url::parse(&[scheme, place].concat()));
-        let (url, other) = (url.ok()?, other.ok()?);
+        let url = Url::parse(&["http://", place].concat()).ok()?;
         let host = url.host().filter(|_| !place.starts_with(['/', '\\']))?;
         let usual = match &*scheme {
             "http" => 80,
+            // The parser leaves port 80 out, which is http's own alone.
+            _ if place.split(['/', '?', '#']).next()?.ends_with(":80") => 80,
             "https" => 443,
             _ => 1080,
         };
-        let port = url.port().or(other.port()).unwrap_or(usual);
+        let port = url.port().unwrap_or(usual);
         let mut proxy = Self {
             uri: format!("http://{host}:{port}"),
             host: host.to_owned(),

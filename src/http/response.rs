@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
+use hyper::header::{
+    CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use hyper::{Method, StatusCode, Version};
 use jiff::Timestamp;
 
 use super::Request;
 use super::body::Body;
-use super::header::{
-    Coding, asks_for_password, coding, host_of, http_date, location, retry_after, text_header,
-};
+use super::header::{Coding, coding, host_of, http_date, location, retry_after, text_header};
 use super::heads;
 use super::stream::Payload;
 use crate::error::{Cause, Error, Result, error, innermost};
@@ -48,8 +48,6 @@ pub struct Response {
     pub retry_after: Option<u64>,
     /// The server's clock.
     pub date: Option<Timestamp>,
-    /// Whether it asks for a password as web servers and proxies do: Basic, Digest, NTLM or Negotiate.
-    pub asks_for_password: bool,
     pub version: Version,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
@@ -82,7 +80,6 @@ impl Response {
             location: place_in(&headers).map(|place| location(url, &place)),
             retry_after: wait.and_then(|value| retry_after(value, date)),
             date,
-            asks_for_password: asks_for_password(&headers),
             version: head.version,
             headers,
             body: Vec::new(),
@@ -94,6 +91,16 @@ impl Response {
 
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
+    }
+
+    /// Whether it asks for a password as web servers and proxies do, and APIs do not.
+    pub fn asks_for_password(&self) -> bool {
+        const SCHEMES: [&str; 4] = ["basic", "digest", "ntlm", "negotiate"];
+        let challenges = self.headers.get_all(WWW_AUTHENTICATE).iter();
+        let challenges = challenges.filter_map(|value| value.to_str().ok());
+        // A header may contain several challenges with their parameters.
+        let mut words = challenges.flat_map(|challenges| challenges.split([',', ' ', '\t']));
+        words.any(|word| SCHEMES.contains(&&*word.to_ascii_lowercase()))
     }
 
     /// The status line and the headers as they came, one a line, and the empty line after them.
@@ -234,7 +241,7 @@ impl Response {
     /// system's own refusals are always JSON.
     pub fn refused_in_front(&self, always_json: bool) -> bool {
         matches!(self.status, 401 | 403)
-            && (self.asks_for_password
+            && (self.asks_for_password()
                 || always_json && self.is_markup() && self.any_object().is_none())
     }
 

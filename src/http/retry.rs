@@ -18,30 +18,24 @@ pub(super) struct Retries {
     reconnected: bool,
     /// Whether the next try needs a fresh connection.
     pub fresh: bool,
-    harmless: bool,
     waited: bool,
     repeats: u32,
 }
 
 impl Retries {
-    pub fn new(harmless: bool, fresh: bool) -> Self {
-        Self {
-            harmless,
-            fresh,
-            ..Self::default()
-        }
-    }
-
     /// How long to pause before another try, if there is to be one.
-    pub fn pause(&mut self, request: &Request, outcome: &Outcome) -> Option<Duration> {
+    pub fn pause(
+        &mut self,
+        request: &Request,
+        harmless: bool,
+        outcome: &Outcome,
+    ) -> Option<Duration> {
         let once = |done: &mut bool| !mem::replace(done, true);
         let whole = request.stream.is_none();
         match outcome {
             Err(failure) => match failure.again {
                 Again::NothingSent if whole && once(&mut self.reconnected) => Some(jittered(PAUSE)),
-                Again::HungUp if whole && self.harmless && once(&mut self.fresh) => {
-                    Some(Duration::ZERO)
-                }
+                Again::HungUp if whole && harmless && once(&mut self.fresh) => Some(Duration::ZERO),
                 Again::HungUp | Again::Lost => self.repeat(request),
                 Again::NothingSent | Again::Never => None,
             },

@@ -60,13 +60,14 @@ impl Transcript {
             Ok(answer) => draw.answer(answer),
             Err(failure) => json!({ "failed": failure.error.cause.code() }),
         };
-        let base = channel.url.path().trim_end_matches('/');
+        let base = channel.settings.url.path().trim_end_matches('/');
         let exchange = json!({
             "request": draw.request(request, base),
             "answer": answer,
             "ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
         });
-        self.exchanges.push((channel.target.to_string(), exchange));
+        let target = channel.settings.target.to_string();
+        self.exchanges.push((target, exchange));
     }
 }
 

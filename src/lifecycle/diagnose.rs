@@ -161,7 +161,7 @@ type Look = (Match, Option<Timestamp>);
 
 /// Asks for a system at a URL, and where it is not there, finds out what is.
 async fn seek(system: System, channel: &Channel<'_>, variable: &str) -> Result<Look, Lost> {
-    let (url, product) = (channel.url, system.spec().product);
+    let (url, product) = (&channel.settings.url, system.spec().product);
     let found = knock(system, channel, url).await;
     let error = match found {
         Ok((Match::No, _)) => None,
@@ -200,7 +200,7 @@ async fn seek(system: System, channel: &Channel<'_>, variable: &str) -> Result<L
 
 /// What answers in a system's place.
 async fn wrong_product(system: System, channel: &Channel<'_>, variable: &str) -> Error {
-    let (url, spec) = (channel.url, system.spec());
+    let (url, spec) = (&channel.settings.url, system.spec());
     let product = spec.product;
     for other in provider::ALL.iter().filter(|other| **other != system) {
         if let Ok((Match::Certain, _)) = knock(*other, channel, url).await {

@@ -79,10 +79,7 @@ impl Services {
         Channel {
             http: &self.http,
             report: &self.report,
-            target: &settings.target,
-            url: &settings.url,
-            allow_http: settings.flag("ALLOW_HTTP"),
-            allow_proxy: settings.flag("ALLOW_PROXY"),
+            settings,
             deadline: self.deadline(),
             timeout: self.timeout,
         }

@@ -161,7 +161,7 @@ fn refused_login(answer: &Response, said: Option<String>) -> Error {
 fn by_status(answer: &Response, whole: bool) -> Option<Judgement> {
     match answer.status {
         401 if !whole => None,
-        401 if !answer.asks_for_password && !answer.is_markup() => Some(Judgement::Refused),
+        401 if !answer.asks_for_password() && !answer.is_markup() => Some(Judgement::Refused),
         _ => Some(Judgement::Alive),
     }
 }

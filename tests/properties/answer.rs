@@ -80,10 +80,7 @@ async fn play(provider: System, verb: usize, answers: &[Vec<u8>]) {
     let channel = Channel {
         http: &http,
         report: &report,
-        target: &settings.target,
-        url: &settings.url,
-        allow_http: false,
-        allow_proxy: false,
+        settings: &settings,
         deadline: Instant::now() + LIMIT,
         timeout: LIMIT,
     };

@@ -31,7 +31,7 @@ pub(super) fn is_dead(answer: &Response) -> bool {
             && object.exact("data").is_none()
             && DEATHS.iter().any(|death| hint.starts_with(death))
     };
-    answer.status == 401 && !answer.asks_for_password && answer.any_object().is_some_and(says_so)
+    answer.status == 401 && !answer.asks_for_password() && answer.any_object().is_some_and(says_so)
 }
 
 fn text<'a>(object: &'a Json, name: &str) -> Option<&'a str> {
@@ -61,7 +61,7 @@ pub(super) fn explain(answer: &Response) -> Option<Error> {
         |object: &Json| path.ends_with("/Api/") && text(object, "message") == Some("Not found");
     let error = match (status, object) {
         (400 | 404 | 409 | 422, _) if let Some(detail) = detail => refused(answer, &detail),
-        (401, Some(object)) if !answer.asks_for_password => header_dropped(host, &object)?,
+        (401, Some(object)) if !answer.asks_for_password() => header_dropped(host, &object)?,
         (404, Some(object)) if not_found(&object) => no_rules(host),
         (404, None) if path.contains("/Api/V8/") => not_rewritten(answer),
         _ if answer.leads_to("action=Login") && path.contains("/Api/V8/") => not_rewritten(answer),
