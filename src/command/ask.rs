@@ -223,7 +223,7 @@ impl Asked<'_> {
         let mut of_kinds = kinds.flat_map(|kind| kind.fields);
         let of_kind = self.kind().is_some_and(|kind| {
             let decides = |field: &Field| {
-                matches!(field.default, Default::IfSet { .. })
+                matches!(field.default, Default::IfSet(..))
                     || !kind.fields.contains(&field.name)
                         && of_kinds.any(|name| *name == field.name)
             };

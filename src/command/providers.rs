@@ -117,7 +117,7 @@ pub fn needed(field: &Field, target: &Target) -> Text {
     let spec = target.spec;
     let mut parts = vec![match field.need {
         Need::Always => tr!("required"),
-        Need::When { field, value } => {
+        Need::When(field, value) => {
             let variable = target.variable(field);
             tr!("required where {variable} is {value}", variable, value)
         }
@@ -140,11 +140,7 @@ pub fn needed(field: &Field, target: &Target) -> Text {
     match field.default {
         Default::None => {}
         Default::Value(value) => parts.push(tr!("default: {value}", value)),
-        Default::IfSet {
-            field,
-            then,
-            otherwise,
-        } => {
+        Default::IfSet(field, then, otherwise) => {
             let variable = target.variable(field);
             parts.push(tr!(
                 "default: {then} where {variable} is set, else {otherwise}",

@@ -2,15 +2,11 @@
 //!
 //! README's table, `.env.example`, `crmauth providers`, completion and hints are made from these declarations.
 
-mod field;
-mod target;
-
-pub(crate) use field::field;
-pub use field::{COMMON, Default, FLAG, Field, Group, Kind, Need, is_on};
-pub use target::{Settings, Target};
+use std::fmt;
 
 use crate::error::Result;
 use crate::i18n::{Text, tr};
+use crate::secret::Secret;
 pub use crate::url::BaseUrl;
 
 /// A system: its names, its settings, how its session is carried and how it ages.
@@ -31,8 +27,7 @@ pub struct Spec {
     pub example_url: &'static str,
     /// Where a person finds the base URL; as [`Field::found`].
     pub url_found: &'static str,
-    /// The fields of its own, besides those that every provider has ([`COMMON`]), in the order in which a
-    /// person fills them in.
+    /// The fields of its own, besides those of every provider ([`COMMON`]), as a person fills them in.
     pub fields: &'static [Field],
     /// The seed script's name for the URL, read from env files only.
     pub seed_url: Option<&'static str>,
@@ -124,8 +119,8 @@ impl Spec {
             Kind::Url => self.seed_url,
             _ => field.seed_name,
         };
-        self.all_fields()
-            .filter_map(move |field| Some((field, name(field)?)))
+        let fields = self.all_fields();
+        fields.filter_map(move |field| Some((field, name(field)?)))
     }
 
     /// Where a person finds a field's value, where it must be looked up.
@@ -164,8 +159,7 @@ pub type Query = Vec<(String, String)>;
 pub struct Pages {
     /// Makes a query's parameters ask for a page, counted from 0; an error where they ask for no list.
     pub ask: fn(Query, usize) -> Result<Query>,
-    /// Finds the rows in an answer's JSON: their array as it stands there, how many they are, and whether another page
-    /// follows.
+    /// Finds the rows in an answer's JSON: their array as it stands, their number, and whether another page follows.
     pub read: fn(&str) -> Option<(&str, usize, bool)>,
 }
 
@@ -227,11 +221,8 @@ impl Placement {
 pub enum Ageing {
     /// An expiry is known.
     Fixed,
-    /// Dies unused, at an unknown hour.
-    Idle {
-        /// After so many seconds without a sign of life the server is asked before the session is handed out.
-        ask_after: u32,
-    },
+    /// Dies unused, at an unknown hour: after so many seconds without a sign of life the server is asked first.
+    Idle { ask_after: u32 },
     /// Idle, and a new login ends the old session.
     SingleSeat { ask_after: u32 },
 }
@@ -242,7 +233,219 @@ pub enum Renewal {
     Never,
     /// With the session itself, while it lives.
     WhileAlive,
-    /// With a refresh token, once the session has expired: before that, renewing would end the session in the
-    /// hands of whoever uses it.
+    /// With a refresh token, once the session has expired: before, that would end it in the hands of whoever uses it.
     OnceExpired,
+}
+
+/// Declares a [`Field`]: its name, its kind and what it is, then whatever is not as in [`Field::bare`].
+macro_rules! field {
+    ($name:literal $kind:expr, $help:literal $(, $member:ident: $value:expr)* $(,)?) => {
+        $crate::declaration::Field {
+            $($member: $value,)*
+            ..$crate::declaration::Field::bare($name, $kind, $help)
+        }
+    };
+}
+
+pub(crate) use field;
+
+/// One setting, `PREFIX_NAME`.
+#[derive(Debug)]
+pub struct Field {
+    /// Its name behind the prefix: `ACCESS_KEY`.
+    pub name: &'static str,
+    pub kind: Kind,
+    pub need: Need,
+    pub default: Default,
+    /// What it is: one line without a full stop.
+    pub help: &'static str,
+    /// Where a person finds its value, or whom to ask: one line without a full stop. The URL has [`Spec::url_found`].
+    pub found: Option<&'static str>,
+    /// What it is a part of that named accounts take from the default one.
+    pub shared: Option<Group>,
+    /// The seed script's name for it, read from env files only.
+    pub seed_name: Option<&'static str>,
+    /// Whether sessions under another value are other sessions, though it names nobody: a grant.
+    pub identity: bool,
+}
+
+impl Field {
+    /// An optional field without a default, which named accounts do not share; see [`field!`].
+    pub const fn bare(name: &'static str, kind: Kind, help: &'static str) -> Self {
+        Self {
+            name,
+            kind,
+            need: Need::Optional,
+            default: Default::None,
+            help,
+            found: None,
+            shared: None,
+            seed_name: None,
+            identity: false,
+        }
+    }
+
+    pub fn secret(&self) -> bool {
+        matches!(self.kind, Kind::Secret | Kind::Key | Kind::Token)
+    }
+
+    /// Whether a named account may take its value from the default one.
+    pub fn inherited(&self) -> bool {
+        self.kind == Kind::Url || self.shared.is_some()
+    }
+
+    /// Whether its value names or proves who logs in.
+    pub fn credential(&self) -> bool {
+        self.kind == Kind::Text || self.secret()
+    }
+}
+
+/// Fields that belong together: a named account at the default account's URL takes all of them from there, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// The client through which users log in.
+    Client,
+    /// The partner, who logs in first and with credentials of its own.
+    Partner,
+}
+
+/// What a field's value is, and how it is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A base URL; see [`BaseUrl::parse`].
+    Url,
+    /// A text without control characters.
+    Text,
+    /// A secret text without control characters.
+    Secret,
+    /// A secret that some program made: as [`Kind::Secret`], and without white space.
+    Key,
+    /// A secret that goes into a header: 1 to 8192 bytes of 0x21–0x7E.
+    Token,
+    Choice(&'static [&'static str]),
+    Path,
+    /// `1`, `true`, `yes`, `on`, or `0`, `false`, `no`, `off`.
+    Flag,
+}
+
+/// The words of a flag: those that set it, those that do not.
+pub const FLAG: [[&str; 4]; 2] = [["1", "true", "yes", "on"], ["0", "false", "no", "off"]];
+
+pub fn is_on(value: &str) -> bool {
+    FLAG[0].iter().any(|word| value.eq_ignore_ascii_case(word))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// For every login.
+    Always,
+    /// Not on its own account; [`Spec::alternatives`] may ask for it.
+    Optional,
+    /// When another field has this value, set or by default.
+    When(&'static str, &'static str),
+}
+
+/// What holds where a field is not set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Default {
+    None,
+    Value(&'static str),
+    /// Where the first of these is a field that is set, the second; otherwise the third.
+    IfSet(&'static str, &'static str, &'static str),
+}
+
+/// The fields that every provider has: the URL, then the guards.
+pub static COMMON: [Field; 3] = [
+    field!("URL" Kind::Url, "base URL; https is assumed, and a path after the host is kept", need: Need::Always),
+    field!("ALLOW_HTTP" Kind::Flag, "1 allows http:// beyond loopback and private addresses"),
+    field!("ALLOW_PROXY" Kind::Flag, "1 allows http:// through the environment's proxy too"),
+];
+
+/// Whom a command is about: a provider's default account or a named one.
+#[derive(Debug, Clone)]
+pub struct Target {
+    pub spec: &'static Spec,
+    /// The account's name, lower case; none for the default account.
+    pub account: Option<String>,
+}
+
+impl Target {
+    pub fn new(spec: &'static Spec, account: Option<String>) -> Self {
+        Self { spec, account }
+    }
+
+    /// The variables' prefix for this account: `GLUO` or `GLUO__FILIAL_` — what stands before `_FIELD`.
+    pub fn prefix(&self) -> String {
+        match &self.account {
+            None => self.spec.prefix(),
+            Some(account) => format!("{}__{}_", self.spec.prefix(), account.to_ascii_uppercase()),
+        }
+    }
+
+    pub fn default_account(&self) -> Self {
+        Self::new(self.spec, None)
+    }
+
+    /// A field's variable for this account: `GLUO_URL`, `GLUO__FILIAL__URL`.
+    pub fn variable(&self, field: &str) -> String {
+        format!("{}_{field}", self.prefix())
+    }
+}
+
+impl PartialEq for Target {
+    fn eq(&self, other: &Self) -> bool {
+        self.spec.id == other.spec.id && self.account == other.account
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.account {
+            None => f.write_str(self.spec.id),
+            Some(account) => write!(f, "{}@{account}", self.spec.id),
+        }
+    }
+}
+
+/// The settings that were found for a target, checked against its declaration; what its provider works with.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub target: Target,
+    pub url: BaseUrl,
+    values: Vec<(&'static str, Secret)>,
+}
+
+impl Settings {
+    /// Values by field name; fields that are not set and have no default are left out, `URL` too.
+    pub fn new(target: Target, url: BaseUrl, values: Vec<(&'static str, Secret)>) -> Self {
+        Self {
+            target,
+            url,
+            values,
+        }
+    }
+
+    pub fn secret(&self, field: &str) -> Option<&Secret> {
+        let mut values = self.values.iter();
+        values.find_map(|(name, value)| (*name == field).then_some(value))
+    }
+
+    /// A field's value that anybody may see.
+    pub fn text(&self, field: &str) -> Option<&str> {
+        debug_assert!(!self.is_secret(field), "{field} is a secret");
+        self.secret(field).map(Secret::expose)
+    }
+
+    pub fn flag(&self, field: &str) -> bool {
+        self.text(field).is_some_and(is_on)
+    }
+
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        let secrets = self.values.iter().filter(|(name, _)| self.is_secret(name));
+        secrets.map(|(_, value)| value)
+    }
+
+    fn is_secret(&self, field: &str) -> bool {
+        self.target.spec.field(field).is_some_and(Field::secret)
+    }
 }

@@ -33,10 +33,7 @@ const UNREWRITTEN: &str = "/index.php";
 /// The session's detail that names the folder, where it is not the usual one.
 const DETAIL: &str = "api";
 
-const PASSWORD_GRANT: Need = Need::When {
-    field: "GRANT",
-    value: "password",
-};
+const PASSWORD_GRANT: Need = Need::When("GRANT", "password");
 
 pub(super) static SPEC: Spec = Spec {
     id: "hellocloud",
@@ -74,7 +71,7 @@ pub(super) static SPEC: Spec = Spec {
         ),
         field!(
             "GRANT" Kind::Choice(&["client_credentials", "password"]), "the grant that the client was made for",
-            default: Default::IfSet { field: "USERNAME", then: "password", otherwise: "client_credentials" },
+            default: Default::IfSet("USERNAME", "password", "client_credentials"),
             identity: true, shared: Some(Group::Client),
         ),
         field!(

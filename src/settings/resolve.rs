@@ -85,7 +85,7 @@ pub fn questions(
     };
     let tells = |field: &Field| {
         let some = (1..kinds.len()).contains(&kinds_with(field));
-        some || matches!(field.default, Default::IfSet { .. })
+        some || matches!(field.default, Default::IfSet(..))
     };
     let missing = resolution.missing();
     let usual = missing.iter().filter_map(|ways| ways.first());
@@ -158,10 +158,7 @@ impl<'a> Resolution<'a> {
         // Choices first: conditions look at them.
         resolution.check()?;
         for field in target.spec.all_fields() {
-            if let Need::When {
-                field: other,
-                value,
-            } = field.need
+            if let Need::When(other, value) = field.need
                 && resolution.text(other) != Some(value)
             {
                 resolution.unused.insert(field.name);
@@ -254,11 +251,9 @@ impl<'a> Resolution<'a> {
         match field.default {
             Default::None => None,
             Default::Value(value) => Some(value),
-            Default::IfSet {
-                field,
-                then,
-                otherwise,
-            } => Some(if self.has(field) { then } else { otherwise }),
+            Default::IfSet(field, then, otherwise) => {
+                Some(if self.has(field) { then } else { otherwise })
+            }
         }
     }
 

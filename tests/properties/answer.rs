@@ -133,8 +133,9 @@ fn values(spec: &Spec) -> Vec<(&'static str, Secret)> {
             |ways: &Alternatives| ways.ways[1..].iter().any(|way| way.contains(&field.name));
         let usual = match field.default {
             declaration::Default::None => None,
-            declaration::Default::Value(value)
-            | declaration::Default::IfSet { then: value, .. } => Some(value),
+            declaration::Default::Value(value) | declaration::Default::IfSet(_, value, _) => {
+                Some(value)
+            }
         };
         let value = match field.kind {
             _ if spec.alternatives.iter().any(later) => None,

@@ -18,7 +18,7 @@ impl Resolution<'_> {
         let needed = |field: &&'static Field| match field.need {
             Need::Always => true,
             Need::Optional => false,
-            Need::When { .. } => !self.unused.contains(field.name),
+            Need::When(..) => !self.unused.contains(field.name),
         };
         let fields = spec.all_fields().filter(absent).filter(needed);
         let fields = fields.filter(|field| self.default(field).is_none());
