@@ -13,9 +13,8 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use super::{
-    ENTRY_MAX, Entry, Found, KEY_LENGTH, Key, Written, decode, encode, hmac, is_name, newer,
-};
+use super::entry::{ENTRY_MAX, decode, encode, is_name, newer};
+use super::{Entry, Found, KEY_LENGTH, Key, Written, hmac};
 use crate::error::{Error, Result, error};
 use crate::files::{self, DRAFT_PREFIX, Draft, open_plainly};
 use crate::i18n::{Text, tr};
@@ -54,11 +53,9 @@ impl FileLock {
             put(&folder, &name, &entry_file(&name), &bytes)
         };
         // Several entries are written at once, so that a slow disk costs a batch no more than one write.
-        let alone = Rc::strong_count(&self.store) <= 2;
-        let written = if alone {
-            write()
-        } else {
-            apart(write.clone()).await.unwrap_or_else(|_| write())
+        let written = match Rc::strong_count(&self.store) {
+            ..=2 => write(),
+            _ => apart(write.clone()).await.unwrap_or_else(|_| write()),
         };
         self.store.changed(written).map(|()| Written::Stored)
     }
@@ -102,10 +99,8 @@ impl FileStore {
     pub(super) async fn lock(self: &Rc<Self>, key: &Key, deadline: Instant) -> Result<FileLock> {
         let file = self.acquire(&key.lock_name(), deadline).await?;
         self.changed(self.remove(&draft(&key.name())))?;
-        Ok(FileLock {
-            store: Rc::clone(self),
-            file: Arc::new(file),
-        })
+        let (store, file) = (Rc::clone(self), Arc::new(file));
+        Ok(FileLock { store, file })
     }
 
     /// Removes the folder where there was nothing but a lock in it.
@@ -136,16 +131,14 @@ impl FileStore {
 
     /// The name of every entry that is there, or that somebody began to write.
     fn names(&self) -> BTreeSet<String> {
-        let files = std::fs::read_dir(&self.folder).into_iter();
-        let files = files.flatten().flatten();
         let name = |file: std::fs::DirEntry| {
             let file = file.file_name().into_string().ok()?;
-            let name = file
-                .strip_suffix(".json")
-                .or_else(|| file.strip_prefix(DRAFT_PREFIX))?;
+            let entry = file.strip_suffix(".json");
+            let name = entry.or_else(|| file.strip_prefix(DRAFT_PREFIX))?;
             is_name(name).then(|| name.to_owned())
         };
-        files.filter_map(name).collect()
+        let files = std::fs::read_dir(&self.folder).into_iter().flatten();
+        files.flatten().filter_map(name).collect()
     }
 
     /// Every sound entry, or every exposed one, in the order of their keys. An entry under another's name is neither.
@@ -189,12 +182,10 @@ impl FileStore {
         let failed = |error| self.failed(tr!("cannot be locked"), error);
         let mut pause = PAUSE;
         loop {
-            let file = match open_lock(&path) {
-                Err(error) if error.kind() == ErrorKind::NotFound => {
-                    files::make_folder(&self.folder).and_then(|()| open_lock(&path))
-                }
-                outcome => outcome,
-            };
+            let mut file = open_lock(&path);
+            if matches!(&file, Err(error) if error.kind() == ErrorKind::NotFound) {
+                file = files::make_folder(&self.folder).and_then(|()| open_lock(&path));
+            }
             let file = file.map_err(failed)?;
             match file.try_lock() {
                 // Its last holder has removed it.
@@ -209,10 +200,9 @@ impl FileStore {
             let random = f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX);
             let next = Instant::now() + pause + pause.mul_f64(random);
             if next > deadline {
-                return Err(error!(
-                    Busy, "another crmauth has locked {path}", path = path.display();
-                    hint "wait for it or end it; --timeout SECONDS allows more time"
-                ));
+                let busy = error!(Busy, "another crmauth has locked {path}", path = path.display();
+                    hint "wait for it or end it; --timeout SECONDS allows more time");
+                return Err(busy);
             }
             tokio::time::sleep_until(next).await;
             pause = (pause * 2).min(PAUSE_MAX);
@@ -223,12 +213,10 @@ impl FileStore {
         match open_plainly(&self.folder.join(entry_file(name))) {
             Ok(file) => Some(read(file)),
             // Without a folder there is no entry either; a write will say what is wrong with the folder.
-            Err(error)
-                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
-            {
-                None
-            }
-            Err(error) => Some(Err(files::why(&error))),
+            Err(error) => match error.kind() {
+                ErrorKind::NotFound | ErrorKind::NotADirectory => None,
+                _ => Some(Err(files::why(&error))),
+            },
         }
     }
 
@@ -240,9 +228,8 @@ impl FileStore {
         }
         // If two processes made one at once, each would compare with a key that the other does not know.
         let _lock = self.acquire(KEY_FILE, deadline).await?;
-        let key = self
-            .known_key()
-            .and_then(|key| key.map_or_else(|| self.make_key(), Ok));
+        let known = self.known_key();
+        let key = known.and_then(|key| key.map_or_else(|| self.make_key(), Ok));
         self.tidy(KEY_FILE);
         key.map_err(failed)
     }
@@ -252,9 +239,7 @@ impl FileStore {
         let path = self.folder.join(KEY_FILE);
         let mut file = match open_plainly(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound || path.is_symlink() => {
-                return Ok(None);
-            }
+            Err(why) if why.kind() == ErrorKind::NotFound || path.is_symlink() => return Ok(None),
             Err(error) => return Err(error),
         };
         let metadata = file.metadata()?;
@@ -269,7 +254,7 @@ impl FileStore {
 
     fn make_key(&self) -> io::Result<OwnKey> {
         let mut key = OwnKey::default();
-        getrandom::fill(&mut *key).map_err(|_| io::Error::from(ErrorKind::Other))?;
+        getrandom::fill(&mut *key).map_err(|_| ErrorKind::Other)?;
         put(&self.folder, KEY_FILE, KEY_FILE, &*key)?;
         Ok(key)
     }
@@ -280,10 +265,8 @@ impl FileStore {
 
     fn failed(&self, what: Text, error: io::Error) -> Error {
         let place = self.place();
-        let failed = error!(
-            Storage, "the store {place} {what}", place, what;
-            hint "free space or grant access there, or choose another place with CRMAUTH_STORE"
-        );
+        let failed = error!(Storage, "the store {place} {what}", place, what;
+            hint "free space or grant access there, or choose another place with CRMAUTH_STORE");
         failed.because(error)
     }
 }
@@ -303,14 +286,11 @@ fn draft(name: &str) -> String {
 
 fn read(file: File) -> Content {
     let metadata = file.metadata().map_err(|error| files::why(&error))?;
-    if !metadata.is_file() {
-        return Err(tr!("is not a regular file"));
-    }
-    if !files::is_ours(&metadata) {
-        return Err(tr!("belongs to somebody else"));
-    }
-    if metadata.len() > ENTRY_MAX as u64 {
-        return Err(tr!("is too large"));
+    match metadata.is_file() {
+        false => return Err(tr!("is not a regular file")),
+        _ if !files::is_ours(&metadata) => return Err(tr!("belongs to somebody else")),
+        _ if metadata.len() > ENTRY_MAX as u64 => return Err(tr!("is too large")),
+        _ => {}
     }
     let bytes = files::slurp(file, ENTRY_MAX)?;
     let (key, entry) = decode(&bytes, Timestamp::now())?;
@@ -332,10 +312,9 @@ pub fn judge(folder: &Path) -> Result<Option<Text>> {
     };
     let path = folder.display();
     if !files::is_ours(&found) && !files::is_roots(&found) {
-        return Err(error!(
-            Storage, "the store file:{path} belongs to another user", path;
-            hint "`chown` it to yourself, or choose another place with CRMAUTH_STORE"
-        ));
+        let error = error!(Storage, "the store file:{path} belongs to another user", path;
+            hint "`chown` it to yourself, or choose another place with CRMAUTH_STORE");
+        return Err(error);
     }
     // What is no folder cannot be written into: a write will say so.
     let open = found.is_dir() && files::writable_by_others(&found);

@@ -77,8 +77,7 @@ impl Found {
 }
 
 /// Which writing of an entry was read; none where there was no entry, or where the store does not count them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Version(pub Option<u64>);
+pub type Version = Option<u64>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crmauth::store::redis::lock::{Action, Event, Failure, Fence, Lease, Moment, Terms};
+use crmauth::store::redis::lock::{Action, Event, Failure, Fence, GRACE, Lease, Moment, Terms};
 
 use super::model::{Broken, Model};
 use super::*;
@@ -237,7 +237,7 @@ impl<'a> Story<'a> {
 
     /// One without clients.
     fn empty(seed: u64, random: Random, weather: Weather, broken: Broken, life: Duration) -> Self {
-        let terms = Terms::new(LOGIN);
+        let terms = Terms(LOGIN);
         Self {
             seed,
             random,
@@ -297,7 +297,7 @@ impl<'a> Story<'a> {
         self.until_quiet();
         if self.fault.is_none() {
             self.weather = Weather::FAIR;
-            let last = self.client(Duration::ZERO, self.terms.lease + self.terms.grace * 2);
+            let last = self.client(Duration::ZERO, self.terms.lease() + GRACE * 2);
             tell!(self, "fair weather from here on; client {last} is the last");
             self.until_quiet();
             let outcome = self.clients[last].outcome;

@@ -25,36 +25,29 @@ pub struct Right {
 
 /// A healthy server may take so long to answer; nothing shorter is waited for, unless the deadline comes sooner.
 pub const NO_ANSWER_MIN: Duration = Duration::from_millis(250);
+/// How often the holder renews the lock.
+const RENEWAL: Duration = Duration::from_millis(500);
+/// How long a server that has just started gives no lock: it may have forgotten one, which its holder can claim
+/// meanwhile. Longer than a renewal and a connection take.
+pub const GRACE: Duration = Duration::from_secs(2);
+/// The shortest pause between two tries; jitter adds up to as much again.
+const PAUSE: Duration = Duration::from_millis(20);
+/// The longest pause, without jitter.
+pub const PAUSE_MAX: Duration = Duration::from_millis(160);
 
+/// How long a login may take.
 #[derive(Debug, Clone, Copy)]
-pub struct Terms {
-    pub login: Duration,
-    /// How long the lock lasts unless its holder renews it.
-    pub lease: Duration,
-    /// How often the holder renews it.
-    pub renewal: Duration,
-    /// How long a server that does not answer is asked again, where there is time.
-    pub no_answer: Duration,
-    /// How long a server that has just started gives no lock: it may have forgotten one, which its holder can claim
-    /// meanwhile. Longer than a renewal and a connection take.
-    pub grace: Duration,
-    /// The shortest pause between two tries; jitter adds up to as much again.
-    pub pause: Duration,
-    /// The longest pause, without jitter.
-    pub pause_max: Duration,
-}
+pub struct Terms(pub Duration);
 
 impl Terms {
-    pub fn new(login: Duration) -> Self {
-        Self {
-            login,
-            lease: login.saturating_add(Duration::from_secs(5)),
-            renewal: Duration::from_millis(500),
-            no_answer: Duration::from_secs(2).min(login / 4),
-            grace: Duration::from_secs(2),
-            pause: Duration::from_millis(20),
-            pause_max: Duration::from_millis(160),
-        }
+    /// How long the lock lasts unless its holder renews it.
+    pub fn lease(self) -> Duration {
+        self.0.saturating_add(Duration::from_secs(5))
+    }
+
+    /// How long a server that does not answer is asked again, where there is time.
+    pub fn no_answer(self) -> Duration {
+        Duration::from_secs(2).min(self.0 / 4)
     }
 }
 
@@ -162,7 +155,7 @@ impl Lease {
             asked: Moment::ZERO,
             unanswered_since: None,
             heard: Failure::NoAnswer,
-            pause: terms.pause,
+            pause: PAUSE,
             random: (owner >> 64) as u64,
         }
     }
@@ -209,7 +202,7 @@ impl Lease {
             _ if self.until.is_zero() => {}
             Some(Response::Done) => self.extended(asked),
             Some(_) => self.until = Moment::ZERO,
-            None => self.renewal = now + self.terms.pause_max,
+            None => self.renewal = now + PAUSE_MAX,
         }
     }
 
@@ -227,15 +220,15 @@ impl Lease {
     fn take(&self) -> Command {
         Command::Take {
             owner: self.owner,
-            lease: self.terms.lease,
+            lease: self.terms.lease(),
             seen: self.seen,
-            grace: self.terms.grace,
+            grace: GRACE,
         }
     }
 
     fn hold(&self, fence: Fence) -> Command {
         let owner = self.owner;
-        Command::Hold(Right { owner, fence }, self.terms.lease)
+        Command::Hold(Right { owner, fence }, self.terms.lease())
     }
 
     fn ask(&mut self, now: Moment, command: Command) -> Action {
@@ -247,33 +240,31 @@ impl Lease {
         self.heard = Failure::NoAnswer;
         self.fence = Some(fence);
         self.extended(self.asked);
-        if self.has_ended(now) {
-            self.lost()
-        } else {
-            self.go(now, fence)
+        match self.has_ended(now) {
+            true => self.lost(),
+            false => self.go(now, fence),
         }
     }
 
     /// The lock lasts from the moment when the command was sent: the server began to count later.
     fn extended(&mut self, asked: Moment) {
-        self.until = self.until.max(asked + self.terms.lease);
-        self.renewal = asked + self.terms.renewal;
+        self.until = self.until.max(asked + self.terms.lease());
+        self.renewal = asked + RENEWAL;
     }
 
     /// A login that begins now must end before the lock does. What the server said long ago counts for nothing: it may
     /// have forgotten the lock since, and given it to another.
     fn go(&mut self, now: Moment, fence: Fence) -> Action {
-        match now + self.terms.login <= self.until {
+        match now + self.terms.0 <= self.until {
             _ if self.is_old(now) => self.no_answer(now),
             true => Action::Granted,
             false => self.ask(now, self.hold(fence)),
         }
     }
 
-    /// Whether the answer is to a command so old that a server that was restarted meanwhile may soon give the lock to
-    /// another.
+    /// Whether a server that was restarted since the command was sent may soon give the lock to another.
     fn is_old(&self, now: Moment) -> bool {
-        now.saturating_sub(self.asked) > self.terms.grace / 2
+        now.saturating_sub(self.asked) > GRACE / 2
     }
 
     fn lost(&mut self) -> Action {
@@ -286,7 +277,7 @@ impl Lease {
     fn no_answer(&mut self, now: Moment) -> Action {
         let since = *self.unanswered_since.get_or_insert(self.asked);
         let left = self.deadline.saturating_sub(since);
-        let patience = self.terms.no_answer.min(left / 4).max(NO_ANSWER_MIN);
+        let patience = self.terms.no_answer().min(left / 4).max(NO_ANSWER_MIN);
         if now.saturating_sub(since) >= patience {
             return Action::GiveUp(Failure::NoAnswer);
         }
@@ -296,11 +287,10 @@ impl Lease {
     fn wait(&mut self, now: Moment, why: Failure) -> Action {
         self.heard = why;
         let pause = self.pause + self.pause.mul_f64(self.jitter());
-        self.pause = (self.pause * 2).min(self.terms.pause_max);
-        if now + pause > self.deadline {
-            Action::GiveUp(why)
-        } else {
-            Action::Sleep(pause)
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+        match now + pause > self.deadline {
+            true => Action::GiveUp(why),
+            false => Action::Sleep(pause),
         }
     }
 

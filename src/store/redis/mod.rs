@@ -91,7 +91,7 @@ impl RedisStore {
                 idle: RefCell::default(),
             },
             keys: Keys::new(key)?,
-            terms: Terms::new(login),
+            terms: Terms(login),
             began: Instant::now(),
             opened: OnceCell::new(),
             away: RefCell::default(),
@@ -103,8 +103,8 @@ impl RedisStore {
     }
 
     pub(super) fn name(&self, key: &Key) -> String {
-        self.keys
-            .name(&serde_json::to_string(key).unwrap_or_default())
+        let key = serde_json::to_string(key).unwrap_or_default();
+        self.keys.name(&key)
     }
 
     pub(super) fn place(&self) -> String {
@@ -190,7 +190,7 @@ impl RedisStore {
                 _ if fence.is_none() && sealed.is_none() => None,
                 _ => Some(Err(changed())),
             };
-            entries.push((Version(number), entry));
+            entries.push((number, entry));
         }
         Ok(entries)
     }
@@ -281,9 +281,8 @@ impl RedisStore {
             scan.arg(cursor).arg(("MATCH", &pattern, "COUNT", SCAN));
             let keys: Vec<Vec<u8>>;
             (cursor, keys) = self.parsed(self.ask(&[scan], deadline).await?.pop())?;
-            let texts = keys
-                .iter()
-                .filter_map(|key| std::str::from_utf8(key).ok()?.strip_prefix(PREFIX));
+            let keys = keys.iter().filter_map(|key| std::str::from_utf8(key).ok());
+            let texts = keys.filter_map(|key| key.strip_prefix(PREFIX));
             names.extend(texts.filter(|name| is_name(name)).map(str::to_owned));
             // Its deadline bounds how long a scan may take.
             if names.len() > NAMES_MAX {

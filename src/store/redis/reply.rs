@@ -62,10 +62,8 @@ fn value(bytes: &[u8]) -> Result<Option<(usize, usize)>> {
     }
     let line = &bytes[..bytes.len().min(LINE_MAX + 1)];
     let Some(end) = line.windows(2).position(|two| two == b"\r\n") else {
-        return match line.len() > LINE_MAX {
-            true => not_redis(),
-            false => Ok(None),
-        };
+        let too_long = line.len() > LINE_MAX;
+        return if too_long { not_redis() } else { Ok(None) };
     };
     let number = std::str::from_utf8(&line[1..end]).unwrap_or_default();
     let after = end + 2;

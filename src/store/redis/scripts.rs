@@ -122,10 +122,10 @@ pub fn eval(name: &str, command: &Command) -> Cmd {
             script(TAKE).arg(wanted).take()
         }
         Command::Hold(right, lease) => with_lock(HOLD, right).arg(millis(*lease)).take(),
-        Command::Write(right, sealed, ttl) => with_lock(WRITE, right)
-            .arg(sealed.as_slice())
-            .arg(millis(*ttl))
-            .take(),
+        Command::Write(right, sealed, ttl) => {
+            let entry = (sealed.as_slice(), millis(*ttl));
+            with_lock(WRITE, right).arg(entry).take()
+        }
         Command::Forget(right) => with_lock(FORGET, right),
         Command::GiveBack(right) => with_lock(GIVE_BACK, right),
     }
@@ -134,21 +134,17 @@ pub fn eval(name: &str, command: &Command) -> Cmd {
 /// An entry's fence: a whole number in digits alone, from which the server's language can still count up.
 pub fn fence(text: &[u8]) -> Option<Fence> {
     let text = std::str::from_utf8(text).ok()?;
-    let fence = text.parse().ok();
-    let fence = fence.filter(|fence| (1..1 << 53).contains(fence));
-    fence.filter(|fence: &Fence| fence.to_string() == text)
+    let fence: Fence = text.parse().ok()?;
+    ((1..1 << 53).contains(&fence) && fence.to_string() == text).then_some(fence)
 }
 
 /// A script's answer; `None` if no script gives that answer.
 pub fn response(words: &[String]) -> Option<Response> {
-    let number = words.get(1);
+    let number = || words.get(1)?.parse::<i64>().ok();
     Some(match words.first()?.as_str() {
-        "given" => Response::Given(number?.parse().ok()?),
+        "given" => Response::Given(number()?.try_into().ok()?),
         // Negative if the lock has expired in this moment.
-        "busy" => {
-            let left: i64 = number?.parse().ok()?;
-            Response::Busy(Duration::from_millis(left.try_into().unwrap_or_default()))
-        }
+        "busy" => Response::Busy(Duration::from_millis(number()?.max(0).cast_unsigned())),
         "news" => Response::News,
         "quiet" => Response::JustStarted,
         "done" => Response::Done,

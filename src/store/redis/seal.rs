@@ -31,9 +31,8 @@ impl Keys {
         let bad =
             || error!(BadSetting, "is not a key: it must be 32 bytes in base64").hint(make_key());
         let text = key.expose().trim();
-        let bytes = STANDARD
-            .decode(text)
-            .or_else(|_| STANDARD_NO_PAD.decode(text));
+        let padded = STANDARD.decode(text);
+        let bytes = padded.or_else(|_| STANDARD_NO_PAD.decode(text));
         let bytes = Zeroizing::new(bytes.map_err(|_| bad())?);
         let key: &[u8; KEY_LENGTH] = bytes.as_slice().try_into().map_err(|_| bad())?;
         let below = |label: &str| Zeroizing::new(hmac(key, label.as_bytes()));
@@ -61,10 +60,8 @@ impl Keys {
         filled.resize(text.len().next_multiple_of(BLOCK), b' ');
         let mut nonce = [0; NONCE_LENGTH];
         getrandom::fill(&mut nonce).map_err(|_| failed())?;
-        let payload = Payload {
-            msg: &filled,
-            aad: &authenticated(purpose),
-        };
+        let (msg, aad) = (&filled[..], &authenticated(purpose)[..]);
+        let payload = Payload { msg, aad };
         let body = self.cipher.encrypt(&XNonce::from(nonce), payload);
         let body = body.map_err(|_| failed())?;
         Ok([&[VERSION], &nonce[..], &body].concat())
@@ -76,11 +73,9 @@ impl Keys {
         let (&VERSION, rest) = sealed.split_first()? else {
             return None;
         };
-        let (nonce, body) = rest.split_first_chunk::<NONCE_LENGTH>()?;
-        let payload = Payload {
-            msg: body,
-            aad: &authenticated(purpose),
-        };
+        let (nonce, msg) = rest.split_first_chunk::<NONCE_LENGTH>()?;
+        let aad = &authenticated(purpose)[..];
+        let payload = Payload { msg, aad };
         let opened = self.cipher.decrypt(&XNonce::from(*nonce), payload);
         opened.map(Zeroizing::new).ok()
     }

@@ -17,7 +17,7 @@ use super::reply::Progress;
 use super::url::RedisUrl;
 use crate::error::{Cause, Error, Result, error};
 use crate::files;
-use crate::i18n::{Text, tr};
+use crate::i18n::tr;
 use crate::threads;
 use crate::tls::{self, Trust};
 
@@ -141,10 +141,11 @@ impl Server {
         let broke = match (tls::explain(&error, &host), error.kind()) {
             (Some(explained), _) => explained,
             (None, _) if handshake => {
-                error!(
-                    Tls,
-                    "{host} closed the connection during the TLS handshake", host
-                )
+                let message = tr!(
+                    "{host} closed the connection during the TLS handshake",
+                    host
+                );
+                Error::new(Cause::Tls, message)
             }
             // A server that speaks TLS answers so, or hangs up.
             (None, ErrorKind::InvalidData) => {
@@ -162,11 +163,8 @@ impl Server {
     }
 
     fn out_of_reach(&self, error: Error) -> Error {
-        let message = tr!(
-            "the store {place} cannot be reached: {why}",
-            place = self.url,
-            why = error.message
-        );
+        let (place, why) = (&self.url, error.message);
+        let message = tr!("the store {place} cannot be reached: {why}", place, why);
         Error { message, ..error }.hint(tr!("is CRMAUTH_STORE right, and is its server up?"))
     }
 
@@ -175,23 +173,18 @@ impl Server {
     fn refused(&self, error: &ServerError) -> Error {
         let (place, code) = (&self.url, code(error));
         match code {
-            "NOAUTH" => error!(BadSetting, "the store {place} requires a password", place)
-                .hint(check_user()),
+            "NOAUTH" => error!(BadSetting, "the store {place} requires a password", place;
+                hint "check the user, the password and the database in CRMAUTH_STORE"),
             "WRONGPASS" => {
-                let text = tr!(
-                    "the store {place} does not accept the user or the password",
-                    place
-                );
-                Error::new(Cause::BadSetting, text).hint(check_user())
+                error!(BadSetting, "the store {place} does not accept the user or the password", place;
+                hint "check the user, the password and the database in CRMAUTH_STORE")
             }
-            "OOM" => error!(
-                Unavailable, "the memory of the store {place} is full", place;
-                hint "free memory there, or raise its maxmemory"
-            ),
-            "READONLY" => error!(
-                Unavailable, "the store {place} is a replica, which accepts no changes", place;
-                hint "name its primary in CRMAUTH_STORE"
-            ),
+            "OOM" => error!(Unavailable, "the memory of the store {place} is full", place;
+                hint "free memory there, or raise its maxmemory"),
+            "READONLY" => {
+                error!(Unavailable, "the store {place} is a replica, which accepts no changes", place;
+                hint "name its primary in CRMAUTH_STORE")
+            }
             "MISCONF" => error!(
                 Unavailable, "the store {place} accepts no changes, because it cannot save them", place;
                 hint "its log says why; often its disk is full"
@@ -201,40 +194,29 @@ impl Server {
                 hint "name a stand-alone server in CRMAUTH_STORE"
             ),
             // The rest is said in the server's words.
-            "NOPERM" => error!(
-                BadSetting, "the store {place} answered {code}", place, code;
-                hint "check the user in CRMAUTH_STORE and its permissions on the server"
-            )
+            "NOPERM" => error!(BadSetting, "the store {place} answered {code}", place, code;
+                hint "check the user in CRMAUTH_STORE and its permissions on the server")
             .said(words(error)),
             "LOADING" | "MASTERDOWN" | "BUSY" | "TRYAGAIN" => error!(
                 Closed, "the store {place} answered {code}", place, code;
                 hint "try again later"
             )
             .said(words(error)),
-            _ => error!(
-                Unavailable, "the store {place} answered {code}", place, code;
-                hint "ask that server's administrator"
-            )
+            _ => error!(Unavailable, "the store {place} answered {code}", place, code;
+                hint "ask that server's administrator")
             .said(words(error)),
         }
     }
 
     /// A refused greeting is a setting to fix, whatever the server calls it.
     fn not_let_in(&self, error: &ServerError) -> Error {
-        let refused = self.refused(error);
-        match refused.cause {
-            Cause::Closed => refused,
-            _ => Error {
-                cause: Cause::BadSetting,
-                hint: Some(check_user()),
-                ..refused
-            },
+        let mut refused = self.refused(error);
+        if refused.cause != Cause::Closed {
+            let hint = tr!("check the user, the password and the database in CRMAUTH_STORE");
+            (refused.cause, refused.hint) = (Cause::BadSetting, Some(hint));
         }
+        refused
     }
-}
-
-fn check_user() -> Text {
-    tr!("check the user, the password and the database in CRMAUTH_STORE")
 }
 
 fn refusal(value: &Value) -> Option<&ServerError> {

@@ -8,11 +8,10 @@ use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::lock::{Action, Command, Event, Failure, Lease, Response, Right};
+use super::lock::{Action, Command, Event, Failure, Lease, PAUSE_MAX, Response, Right};
 use super::{RedisStore, is_no_answer, kept, purpose, scripts, shifted};
 use crate::error::{Error, Result, error};
 use crate::files::random;
-use crate::i18n::tr;
 use crate::store::{ENTRY_MAX, Entry, Key, Version, Written, encode};
 
 /// A lock that is waited for or held. While it is held, it is renewed in the background.
@@ -25,8 +24,7 @@ pub struct Turn {
 }
 
 impl RedisStore {
-    /// Waits for a turn at the entry of this name, or until it is another than the one that was `seen`: then there is
-    /// none.
+    /// Waits for a turn at the entry of this name; there is none once it is another than the one that was `seen`.
     pub async fn wait(
         self: &Rc<Self>,
         name: &str,
@@ -36,7 +34,6 @@ impl RedisStore {
         self.claim(deadline).await?;
         let owner = u128::from_be_bytes(random()?);
         let deadline = deadline.saturating_duration_since(self.began);
-        let seen = seen.map(|version| version.0);
         let lease = Lease::new(self.terms, owner, seen, deadline);
         let mut turn = Turn {
             name: name.to_owned(),
@@ -74,7 +71,7 @@ impl RedisStore {
                 Action::Ask(command) => {
                     let asked = self.now();
                     // The holder has a deadline of its own; this one bounds a single renewal.
-                    let deadline = Instant::now() + self.terms.lease;
+                    let deadline = Instant::now() + self.terms.lease();
                     let response = self.call(&name, &command, deadline).await.ok();
                     lease.borrow_mut().renewed(asked, self.now(), response);
                 }
@@ -86,44 +83,35 @@ impl RedisStore {
     /// The deadline of what comes after a login: a session in hand is stored and the lock given back even if the login
     /// has used up the time, as long as that is quickly done.
     fn beyond(&self, deadline: Instant) -> Instant {
-        deadline.max(Instant::now() + self.terms.no_answer)
+        deadline.max(Instant::now() + self.terms.no_answer())
     }
 
     fn no_turn(&self, why: Failure, last_error: Option<Error>) -> Error {
         let place = &self.server.url;
-        let error = match (why, last_error) {
+        match (why, last_error) {
             (Failure::NoAnswer, Some(error)) => {
                 self.remember(&error);
-                return error;
+                error
             }
             (Failure::NoAnswer, None) => {
-                error!(Timeout, "the store {place} does not answer", place)
+                error!(Timeout, "the store {place} does not answer", place;
+                hint "wait for it; --timeout SECONDS allows more time")
             }
-            (Failure::JustStarted, _) => error!(
-                Busy,
-                "the store {place} has just started and does not allow a login yet", place
-            ),
-            (Failure::Busy(left), _) => {
-                let busy = error!(
-                    Busy,
-                    "another machine is logging in, according to the store {place}", place
-                );
-                match left.as_secs_f64().ceil() {
-                    0.0 => busy,
-                    left => busy.hint(tr!(
-                        "wait for it; if that machine is gone, its turn ends in {left} s",
-                        left
-                    )),
-                }
-            }
-        };
-        error.hint(tr!("wait for it; --timeout SECONDS allows more time"))
+            (Failure::JustStarted, _) => error!(Busy,
+                "the store {place} has just started and does not allow a login yet", place;
+                hint "wait for it; --timeout SECONDS allows more time"),
+            (Failure::Busy(Duration::ZERO), _) => error!(Busy,
+                "another machine is logging in, according to the store {place}", place;
+                hint "wait for it; --timeout SECONDS allows more time"),
+            (Failure::Busy(left), _) => error!(Busy,
+                "another machine is logging in, according to the store {place}", place;
+                hint "wait for it; if that machine is gone, its turn ends in {left} s", left = left.as_secs_f64().ceil()),
+        }
     }
 }
 
 impl Turn {
-    /// Waits until the lock is held for as long as a login may take. `false`: the entry has changed, or the lock was
-    /// lost.
+    /// Waits until the lock is held for a whole login. `false`: the entry has changed, or the lock was lost.
     pub async fn ensure(&self) -> Result<bool> {
         let mut last_error = None;
         let mut event = Event::Begin;
@@ -131,13 +119,13 @@ impl Turn {
             let action = self.lease.borrow_mut().next(self.store.now(), event);
             event = match action {
                 Action::Ask(command) => {
-                    match self.store.call(&self.name, &command, self.deadline()).await {
-                        Ok(response) => Event::Response(response),
+                    let response = self.store.call(&self.name, &command, self.deadline()).await;
+                    match response {
                         Err(error) if is_no_answer(&error) => {
                             last_error = Some(error);
                             Event::NoAnswer
                         }
-                        Err(error) => return Err(error),
+                        response => Event::Response(response?),
                     }
                 }
                 Action::Sleep(pause) => {
@@ -188,7 +176,7 @@ impl Turn {
             return Ok(Written::Overtaken);
         };
         let store = &self.store;
-        let until = store.now() + store.terms.no_answer;
+        let until = store.now() + store.terms.no_answer();
         let mut slept = false;
         loop {
             let deadline = store.beyond(self.deadline());
@@ -199,7 +187,7 @@ impl Turn {
             };
             let now = store.now();
             if is_no_answer(&error) && now < until {
-                tokio::time::sleep(store.terms.pause_max).await;
+                tokio::time::sleep(PAUSE_MAX).await;
             } else if is_no_answer(&error) && !slept && self.lease.borrow().has_ended(now) {
                 slept = true;
             } else {
