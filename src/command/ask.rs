@@ -18,7 +18,7 @@ use question::Asking;
 struct Asked<'a> {
     run: &'a Run<'a>,
     services: &'a Services,
-    target: Target,
+    target: &'a Target,
     answers: Vec<(&'static Field, Secret)>,
     /// Which kind of credentials was chosen.
     kind: Option<usize>,
@@ -30,8 +30,11 @@ struct Asked<'a> {
 
 /// What a person was asked in this run.
 pub(super) struct Guide<'a> {
-    run: &'a Run<'a>,
-    services: &'a Services,
+    pub run: &'a Run<'a>,
+    pub services: &'a Services,
+    /// With the answers.
+    pub sources: Sources,
+    pub wanted: &'a [Target],
     asked: Vec<Asked<'a>>,
     not_asking: Option<Text>,
 }
@@ -41,38 +44,40 @@ impl<'a> Guide<'a> {
     pub(super) async fn ask(
         run: &'a Run<'a>,
         services: &'a Services,
-        sources: &mut Sources,
-        targets: &[Target],
+        mut sources: Sources,
+        wanted: &'a [Target],
     ) -> Result<Self> {
         sources.login_asks = false;
         let mut guide = Self {
             run,
             services,
+            sources,
+            wanted,
             asked: Vec::new(),
             not_asking: why_not_asking(run),
         };
         if guide.not_asking.is_none() && !run.global.json && !run.global.sandbox {
-            for target in targets {
-                let asked = guide.ask_about(sources, target).await?;
+            for target in wanted {
+                let asked = guide.ask_about(target).await?;
                 guide.asked.push(asked);
             }
         }
         Ok(guide)
     }
 
-    async fn ask_about(&self, sources: &mut Sources, target: &Target) -> Result<Asked<'a>> {
+    async fn ask_about(&mut self, target: &'a Target) -> Result<Asked<'a>> {
         let (run, services) = (self.run, self.services);
         let mut asked = Asked {
             run,
             services,
-            target: target.clone(),
+            target,
             answers: Vec::new(),
             kind: None,
             refusals: 0,
             refused: None,
         };
         // An answer may make another setting necessary.
-        while let Ok(questions) = settings::questions(target, sources, asked.kind())
+        while let Ok(questions) = settings::questions(target, &self.sources, asked.kind())
             && let [first, ..] = questions.fields[..]
         {
             if let Some(url) = &questions.url {
@@ -99,7 +104,7 @@ impl<'a> Guide<'a> {
             };
             let answered =
                 consents(run, target, &questions).await? && asked.ask(&questions, fields).await?;
-            sources.answer(target, &asked.answers);
+            self.sources.answer(target, &asked.answers);
             if !answered {
                 break;
             }
@@ -120,17 +125,13 @@ impl<'a> Guide<'a> {
     /// Why nothing may be sent to a target.
     pub(super) fn refused(&self, target: &Target) -> Option<Error> {
         let mut asked = self.asked.iter();
-        asked.find(|asked| asked.target == *target)?.refused.clone()
+        asked.find(|asked| asked.target == target)?.refused.clone()
     }
 
     /// If a login failed with what a person typed, offers to change that. Returns whether it was changed.
-    pub(super) async fn retry(
-        &mut self,
-        sources: &mut Sources,
-        target: &Target,
-        error: &Error,
-    ) -> Result<bool> {
-        let Some(asked) = self.asked.iter_mut().find(|asked| asked.target == *target) else {
+    pub(super) async fn retry(&mut self, target: &Target, error: &Error) -> Result<bool> {
+        let sources = &mut self.sources;
+        let Some(asked) = self.asked.iter_mut().find(|asked| asked.target == target) else {
             return Ok(false);
         };
         let report = &asked.run.report;

@@ -58,14 +58,11 @@ pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
             }
         }
         Some(_) => cannot_start(name, ErrorKind::IsADirectory.into()),
-        None if here.is_file() => error!(
-            CommandNotFound, "there is no command `{shown}`", shown;
-            hint "to run the file in this folder, write {here}", here = line(&here)
-        ),
-        None => error!(
-            CommandNotFound, "there is no command `{shown}`", shown;
-            hint "check its name and PATH"
-        ),
+        None if here.is_file() => error!(CommandNotFound, "there is no command `{shown}`", shown;
+            hint "to run the file in this folder, write {here}", here = line(&here)),
+        None => {
+            error!(CommandNotFound, "there is no command `{shown}`", shown; hint "check its name and PATH")
+        }
     })
 }
 

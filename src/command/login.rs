@@ -13,7 +13,7 @@ use super::{AT_ONCE, Refused, Run, seconds_or_none, target_help, targets};
 use crate::declaration::Target;
 use crate::error::{Result, error};
 use crate::i18n::{Text, local, span, tr};
-use crate::lifecycle::{Account, Active, Services, Want, role};
+use crate::lifecycle::{Account, Active, Want, role};
 use crate::settings::Sources;
 
 /// How often a person may change what was typed after a failure: one login each, and some servers lock an account soon.
@@ -55,7 +55,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let batch = args.all || named.len() > 1;
     // Before signals are listened for: until then they end a read that blocks.
     let adopted = args.adopt.then(|| adopt::read(&named, run)).transpose()?;
-    let (services, mut sources, _servers) = run.services().await?;
+    let (services, sources, _servers) = run.services().await?;
     let wanted = if args.all {
         configured(&sources, run)?
     } else if named.is_empty() {
@@ -71,20 +71,20 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         let session = adopt::adopt(&services, &sources, target, text).await;
         return deliver(prepared, run, &[(target, session)]).await;
     }
-    let mut guide = Guide::ask(run, &services, &mut sources, &wanted).await?;
-    let mut results = all(args, run, &services, &sources, &guide, &wanted).await;
+    let mut guide = Guide::ask(run, &services, sources, &wanted).await?;
+    let mut results = guide.log_in_all(args).await;
     let changes = if args.person.is_some() { 0 } else { CHANGES };
     for (target, result) in &mut results {
         for _ in 0..changes {
             let Err(error) = &*result else { break };
-            if !guide.retry(&mut sources, target, error).await? {
+            if !guide.retry(target, error).await? {
                 break;
             }
-            *result = log_in(args, &services, &sources, target).await;
+            *result = guide.log_in(args, target).await;
         }
     }
     let code = deliver(prepared, run, &results).await?;
-    match guide.offer_to_save(&sources, &results).await {
+    match guide.offer_to_save(&results).await {
         // Whoever stops the run must see that, although the answer is out.
         Err(error) if error.cause.is_signal() => Err(error),
         Err(error) => {
@@ -96,45 +96,34 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     }
 }
 
-/// Logs in to all targets, several at once.
-async fn all<'a>(
-    args: &Args,
-    run: &Run<'_>,
-    services: &'a Services,
-    sources: &Sources,
-    guide: &Guide<'_>,
-    wanted: &'a [Target],
-) -> Vec<Login<'a>> {
-    let count = |done: usize| tr!("{done} of {all} done", done, all = wanted.len());
-    let busy = (wanted.len() > 1).then(|| run.report.busy("login", count(0)));
-    let mut logins = futures_util::stream::iter(wanted.iter().enumerate())
-        .map(async |(place, target)| match guide.refused(target) {
-            Some(error) => (place, Err(error)),
-            None => {
-                let login = log_in(args, services, sources, target).await;
-                (place, login.map_err(|error| guide.explain(error)))
-            }
-        })
-        .buffer_unordered(usize::from(args.jobs));
-    let mut done = Vec::with_capacity(wanted.len());
-    while let Some(login) = logins.next().await {
-        done.push(login);
-        busy.iter().for_each(|busy| busy.says(count(done.len())));
+impl<'a> Guide<'a> {
+    /// Logs in to all targets, several at once.
+    async fn log_in_all(&self, args: &Args) -> Vec<Login<'a>> {
+        let (wanted, report) = (self.wanted, &self.run.report);
+        let count = |done: usize| tr!("{done} of {all} done", done, all = wanted.len());
+        let busy = (wanted.len() > 1).then(|| report.busy("login", count(0)));
+        let mut logins = futures_util::stream::iter(wanted.iter().enumerate())
+            .map(async |(place, target)| match self.refused(target) {
+                Some(error) => (place, (target, Err(error))),
+                None => (place, (target, self.log_in(args, target).await)),
+            })
+            .buffer_unordered(usize::from(args.jobs));
+        let mut done = Vec::with_capacity(wanted.len());
+        while let Some(login) = logins.next().await {
+            done.push(login);
+            busy.iter().for_each(|busy| busy.says(count(done.len())));
+        }
+        done.sort_by_key(|(place, _)| *place);
+        done.into_iter().map(|(_, login)| login).collect()
     }
-    done.sort_by_key(|(place, _)| *place);
-    let logins = done.into_iter().map(|(_, login)| login);
-    wanted.iter().zip(logins).collect()
-}
 
-async fn log_in<'a>(
-    args: &Args,
-    services: &'a Services,
-    sources: &Sources,
-    target: &Target,
-) -> Result<Active<'a>> {
-    let want = Want::New(args.min_ttl.unwrap_or_default());
-    let account = Account::find(services, sources, target, args.person.as_deref());
-    account.await?.session(&want).await
+    async fn log_in(&self, args: &Args, target: &Target) -> Result<Active<'a>> {
+        let person = args.person.as_deref();
+        let want = Want::New(args.min_ttl.unwrap_or_default());
+        let account = Account::find(self.services, &self.sources, target, person);
+        let login = async { account.await?.session(&want).await };
+        login.await.map_err(|error| self.explain(error))
+    }
 }
 
 /// Hands the sessions over, and tells a person at a terminal about each.
@@ -187,10 +176,8 @@ fn configured(sources: &Sources, run: &Run<'_>) -> Result<Vec<Target>> {
         }
     }
     if targets.is_empty() {
-        return Err(error!(
-            MissingSetting, "no target is configured";
-            hint "`crmauth providers gluo --env` prints the settings to fill in"
-        ));
+        return Err(error!(MissingSetting, "no target is configured";
+            hint "`crmauth providers gluo --env` prints the settings to fill in"));
     }
     Ok(targets)
 }

@@ -30,10 +30,9 @@ impl Run<'_> {
         let password = place.password.iter();
         password.for_each(|password| self.report.learn(password));
         if name.starts_with('-') && (place.password.is_some() || place.user.is_some()) {
-            return Err(error!(
-                Usage, "{name} contains a password, which other users of this machine could see", name;
-                hint "set CRMAUTH_STORE instead"
-            ));
+            let error = error!(Usage, "{name} contains a password, which other users of this machine could see", name;
+                hint "set CRMAUTH_STORE instead");
+            return Err(error);
         }
         let Some(key) = self.environment.secret(KEY, self.global.timeout).await? else {
             let (key, hint) = (KEY, make_key());

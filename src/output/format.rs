@@ -97,10 +97,9 @@ impl Format {
             if !self.sets_variables() {
                 let able = Self::ALL.map(|format| format.sets_variables().then(|| format.name()));
                 let able: Vec<_> = able.into_iter().flatten().collect();
-                return Err(error!(
-                    Usage, "--var has nothing to rename in the format {name}", name = self.name();
-                    hint "leave --var out, or choose one of {names}", names = able.join(", ")
-                ));
+                let error = error!(Usage, "--var has nothing to rename in the format {name}", name = self.name();
+                    hint "leave --var out, or choose one of {names}", names = able.join(", "));
+                return Err(error);
             }
             lines::check_name(var, targets, shape)?;
         }

@@ -43,19 +43,16 @@ impl EnvFile {
     /// `path` is the value of the environment variable `GITHUB_ENV`.
     pub fn open(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path.filter(|path| !path.as_os_str().is_empty()) else {
-            return Err(error!(
-                BadSetting, "GITHUB_ENV is not set: the format github works inside GitHub Actions only";
-                hint "use -f sh or -f env outside of it"
-            ));
+            let error = error!(BadSetting, "GITHUB_ENV is not set: the format github works inside GitHub Actions only";
+                hint "use -f sh or -f env outside of it");
+            return Err(error);
         };
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
         let shown = printable(&path.display().to_string());
         let fail = |what| {
-            error!(
-                Storage, "{path} {what}", path = shown, what;
-                hint "inside GitHub Actions the runner sets GITHUB_ENV; use -f sh or -f env outside of it"
-            )
+            error!(Storage, "{path} {what}", path = shown, what;
+                hint "inside GitHub Actions the runner sets GITHUB_ENV; use -f sh or -f env outside of it")
         };
         let opened = plainly(&mut options).open(path);
         let file = opened

@@ -142,10 +142,7 @@ fn quote(value: &str) -> Result<&'static str, Text> {
 }
 
 fn cannot_carry(format: Format, what: Text) -> Error {
-    error!(
-        Format, "the format {name} cannot carry {what}", name = format.name(), what;
-        hint "use -f json or -f plain"
-    )
+    error!(Format, "the format {name} cannot carry {what}", name = format.name(), what; hint "use -f json or -f plain")
 }
 
 /// A session's variables for a child's environment, under the names that the formats give them.
@@ -188,19 +185,16 @@ pub(super) fn check_name(name: &str, targets: &[&Target], shape: &Shape<'_>) -> 
         return Err(Error::new(Cause::Usage, why));
     }
     if !is_name(name) {
-        return Err(error!(
-            Usage, "--var is not a variable's name";
-            hint "letters, digits and _, not beginning with a digit"
-        ));
+        return Err(error!(Usage, "--var is not a variable's name";
+            hint "letters, digits and _, not beginning with a digit"));
     }
     let upper = name.to_ascii_uppercase();
     if VITAL.split(' ').any(|vital| upper == vital)
         || VITAL_STARTS.iter().any(|start| upper.starts_with(start))
     {
-        return Err(error!(
-            Usage, "--var {name} would replace a variable that shells and programs rely on", name;
-            hint "choose a name of your own, such as CRM_TOKEN"
-        ));
+        let error = error!(Usage, "--var {name} would replace a variable that shells and programs rely on", name;
+            hint "choose a name of your own, such as CRM_TOKEN");
+        return Err(error);
     }
     let other = |target: &&Target| ["TOKEN_EXPIRES_AT", "URL"].map(|field| target.variable(field));
     if targets.iter().flat_map(other).any(|other| other == name) {

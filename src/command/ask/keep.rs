@@ -9,16 +9,16 @@ use crate::i18n::{Text, and, tr};
 use crate::output;
 use crate::output::file::Replacement;
 use crate::secret::Secret;
-use crate::settings::{self, Sources};
+use crate::settings;
 
 /// A setting's name and value, and the value as the file will show it.
 type Shown = (String, Secret, Secret);
 
 impl Guide<'_> {
     /// Offers to write the answers that led to a session to the env file that is read first.
-    pub async fn offer_to_save(&self, sources: &Sources, results: &[Login<'_>]) -> Result<()> {
-        let (shown, path) = &sources.first_file();
-        let settings = self.worth_saving(sources, shown, results).await;
+    pub async fn offer_to_save(&self, results: &[Login<'_>]) -> Result<()> {
+        let (shown, path) = &self.sources.first_file();
+        let settings = self.worth_saving(shown, results).await;
         let regular = std::fs::symlink_metadata(path).map_or(true, |found| found.is_file());
         if settings.is_empty() || !regular {
             return Ok(());
@@ -35,23 +35,21 @@ impl Guide<'_> {
     }
 
     /// The settings that led to a session. Tells why others are left out.
-    async fn worth_saving(
-        &self,
-        sources: &Sources,
-        shown: &str,
-        results: &[Login<'_>],
-    ) -> Vec<Shown> {
+    async fn worth_saving(&self, shown: &str, results: &[Login<'_>]) -> Vec<Shown> {
         let (report, mut settings) = (&self.run.report, Vec::new());
         for asked in self.asked.iter().filter(|asked| !asked.answers.is_empty()) {
-            let target = &asked.target;
+            let target = asked.target;
             let mut results = results.iter();
             if !results.any(|(other, login)| *other == target && login.is_ok()) {
-                let text = tr!("{target}: nothing was written to {shown}", target, shown);
-                report.tell(text);
+                report.tell(tr!(
+                    "{target}: nothing was written to {shown}",
+                    target,
+                    shown
+                ));
                 continue;
             }
             // What a later run would refuse there.
-            let later = sources.with_answers_kept();
+            let later = self.sources.with_answers_kept();
             if settings::find(target, &later).await.is_err() {
                 let text = tr!(
                     "{target}: nothing is written to {shown}, where it would be refused",
@@ -94,10 +92,7 @@ async fn write(path: &Path, shown: &str, settings: &[Shown]) -> Result<Vec<Text>
     };
     let old = zeroize::Zeroizing::new(old);
     let new = settings::fill(&old, settings).ok_or_else(|| {
-        error!(
-            Storage, "{shown} would not be read back as intended", shown;
-            hint "does it contain an unclosed quote?"
-        )
+        error!(Storage, "{shown} would not be read back as intended", shown; hint "does it contain an unclosed quote?")
     })?;
     Replacement::open(path.to_owned()).await?.write(&new)
 }

@@ -34,7 +34,7 @@ impl Asking<'_> {
                 return Ok(Some(answer));
             }
             let url = spec.base_url(answer.expose())?;
-            let settings = self.questions.settings_so_far(&self.asked.target, url);
+            let settings = self.questions.settings_so_far(self.asked.target, url);
             if let Err(error) = self.admits(&settings).await {
                 self.wrong(error)?;
                 continue;
@@ -57,7 +57,7 @@ impl Asking<'_> {
         if error.cause.is_signal() {
             return Err(error);
         }
-        self.asked.run.report.tell_of(&self.asked.target, &error);
+        self.asked.run.report.tell_of(self.asked.target, &error);
         Ok(())
     }
 
@@ -72,7 +72,7 @@ impl Asking<'_> {
             let plain = spec.base_url(&["http://", host].concat())?;
             let settings = self
                 .questions
-                .settings_so_far(&self.asked.target, plain.clone());
+                .settings_so_far(self.asked.target, plain.clone());
             if better.is_none() && self.admits(&settings).await.is_ok() {
                 better = match self.look(&settings).await? {
                     None => Some(plain),
@@ -114,7 +114,7 @@ impl Asking<'_> {
                 Kind::Url => pasted(typed.expose()),
                 _ => typed.expose(),
             };
-            match settings::answer(text, field, &self.asked.target) {
+            match settings::answer(text, field, self.asked.target) {
                 Ok(checked) => return meant(self.asked.run, field, &checked).await.map(Some),
                 Err(why) => report.tell(tr!("{name} {why}", name, why)),
             }

@@ -67,26 +67,23 @@ pub(super) async fn adopt<'a>(
 /// Refuses a session whose system, server or user is not the target's.
 fn belongs(handed: &Handed, target: &Target, plan: &Plan) -> Result<()> {
     if handed.provider != target.spec.id || handed.url != plan.url {
-        return Err(error!(
-            BadSetting, "the session is for {url} and not for {target} at {own_url}",
-            url = handed.url, target, own_url = plan.url;
-            hint "a session goes to the server that it is for"
-        ));
+        let (url, own_url) = (&handed.url, &plan.url);
+        let error = error!(BadSetting, "the session is for {url} and not for {target} at {own_url}", url, target, own_url;
+            hint "a session goes to the server that it is for");
+        return Err(error);
     }
     if let Some(person) = &handed.person {
-        return Err(error!(
-            BadSetting, "the session impersonates {person}, and {target} does not", person, target;
-            hint "adopt the session without --as; `--as` then works here too"
-        ));
+        let error = error!(BadSetting, "the session impersonates {person}, and {target} does not", person, target;
+            hint "adopt the session without --as; `--as` then works here too");
+        return Err(error);
     }
     if let (Some(user), Some(own)) = (&handed.session.user, plan.text("USERNAME"))
         && user.to_lowercase() != own.to_lowercase()
     {
-        return Err(error!(
-            BadSetting, "the session is {user}'s, and {variable} is {own}",
-            user, variable = target.variable("USERNAME"), own;
-            hint "adopt a session of that user, or make an account for the other one"
-        ));
+        let variable = target.variable("USERNAME");
+        let error = error!(BadSetting, "the session is {user}'s, and {variable} is {own}", user, variable, own;
+            hint "adopt a session of that user, or make an account for the other one");
+        return Err(error);
     }
     Ok(())
 }
