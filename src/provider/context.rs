@@ -18,8 +18,8 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Sends a request. A redirect, and an answer that comes from something in front of the system, is an error; any
-    /// other is the provider's to judge, whatever its status. Tokens in the answer are learnt.
+    /// Sends a request. What [`Context::admit`] refuses is an error; the rest is the provider's to judge, whatever its
+    /// status. Tokens in the answer are learnt.
     pub async fn send(&self, request: &Request) -> Result<Response> {
         let answer = self.ask(request).await?;
         self.admit(&answer)?;
@@ -67,14 +67,9 @@ impl Context<'_> {
 
     /// A setting that the declaration requires, so that it is there.
     pub fn required(&self, field: &str) -> Result<&Secret> {
-        let set = self.settings.secret(field);
-        let variable = || self.variable(field);
-        set.ok_or_else(|| {
-            error!(
-                MissingSetting,
-                "{variable} is not set",
-                variable = variable()
-            )
+        self.settings.secret(field).ok_or_else(|| {
+            let variable = self.variable(field);
+            error!(MissingSetting, "{variable} is not set", variable)
         })
     }
 }

@@ -24,7 +24,6 @@ use crate::session::Session;
 
 /// A clock that is off by more than this many seconds is worth a note.
 const SKEW: i64 = 60;
-
 /// Codes that mean "these credentials", as a real server spells them.
 const REFUSALS: [&str; 7] = [
     "ACCESS_DENIED",
@@ -271,10 +270,8 @@ async fn pause(context: &Context<'_>, tried: usize, started: Instant, took: Dura
 
 /// The error after a last login that only others can have spoilt.
 fn outrun(answer: &Response) -> Error {
-    let error = error!(
-        Outrun, "other logins of this user got in the way at {host}", host = answer.host;
-        hint "try again; jobs that share a store share one session, and log in once"
-    );
+    let error = error!(Outrun, "other logins of this user got in the way at {host}", host = answer.host;
+        hint "try again; jobs that share a store share one session, and log in once");
     let said = refused(answer).and_then(|refused| refused.said());
     error.said(&said.unwrap_or_default()).status(answer.status)
 }
@@ -283,19 +280,16 @@ fn ask_page(mut pairs: Query, page: usize) -> Result<Query> {
     let queries = pairs.contains(&("operation".to_owned(), "query".to_owned()));
     let mut queried = pairs.iter_mut().filter(|_| queries);
     let Some((_, query)) = queried.find(|(name, _)| name == "query") else {
-        return Err(error!(
-            Usage, "--paginate goes through the rows of a query";
-            hint "add -Q operation=query -Q 'query=SELECT * FROM Contacts;'"
-        ));
+        return Err(error!(Usage, "--paginate goes through the rows of a query";
+            hint "add -Q operation=query -Q 'query=SELECT * FROM Contacts;'"));
     };
     let select = query.trim().trim_end_matches(';').trim_end();
     let unquoted: String = select.split('\'').step_by(2).collect();
-    let limited = |word: &str| word.eq_ignore_ascii_case("limit");
-    if unquoted.split_whitespace().any(limited) {
-        return Err(error!(
-            Usage, "the query has its own LIMIT, but --paginate sets it";
-            hint "leave LIMIT out, or --paginate"
-        ));
+    let mut words = unquoted.split_whitespace();
+    if words.any(|word| word.eq_ignore_ascii_case("limit")) {
+        let error = error!(Usage, "the query has its own LIMIT, but --paginate sets it";
+            hint "leave LIMIT out, or --paginate");
+        return Err(error);
     }
     *query = format!("{select} LIMIT {}, {PAGE};", page * PAGE);
     Ok(pairs)
@@ -334,10 +328,10 @@ fn post(context: &Context<'_>, body: &Fields) -> Request {
 fn fields(context: &Context<'_>, answer: &Response) -> Result<Json> {
     refusal(answer)?;
     let object = context.json(answer)?;
-    if object.get("result").is_some() {
-        return object.require_object("result");
+    match object.get("result") {
+        Some(_) => object.require_object("result"),
+        None => Ok(object.inner("application/json").unwrap_or(object)),
     }
-    Ok(object.inner("application/json").unwrap_or(object))
 }
 
 /// vtiger refuses with `success: false` and a code, under status 200 (real server).
@@ -349,22 +343,15 @@ fn refusal(answer: &Response) -> Result<()> {
     let error = match code(answer) {
         Some(code) if REFUSALS.contains(&code.as_str()) => {
             let mut error = error!(Refused, "{host} refused the login", host);
-            if said.contains("inactive") {
-                error.hint = Some(tr!(
-                    "the user is inactive in Gluocrm: have it activated there"
-                ));
-            }
+            let hint = || tr!("the user is inactive in Gluocrm: have it activated there");
+            error.hint = said.contains("inactive").then(hint);
             error
         }
-        Some(_) => error!(
-            BadAnswer, "{host} reported an error", host;
-            hint "it is a Gluocrm that answered; its own log may say more"
-        ),
+        Some(_) => error!(BadAnswer, "{host} reported an error", host;
+            hint "it is a Gluocrm that answered; its own log may say more"),
         // So where PHP's messages came before the session's cookie (recording).
-        None => error!(
-            Status, "{host} failed without saying why", host;
-            hint "PHP's messages may be in the way: switch display_errors off there, or raise output_buffering"
-        ),
+        None => error!(Status, "{host} failed without saying why", host;
+            hint "PHP's messages may be in the way: switch display_errors off there, or raise output_buffering"),
     };
     Err(error.said(&said).status(answer.status))
 }
@@ -408,20 +395,17 @@ fn crashed(answer: &Response) -> bool {
     answer.crashed() || answer.status == 200 && answer.page_says("Sorry! Attempt to access")
 }
 
-/// Notes a clock that is far off: it explains other trouble. It does not matter to the challenge, whose life is
-/// measured by the server's clock.
+/// Notes a clock that is far off: it explains other trouble. A challenge's life is measured by the server's clock.
 fn note_skew(context: &Context<'_>, challenge: &Json) {
     let Some(server) = challenge.get("serverTime").and_then(Value::as_i64) else {
         return;
     };
     let ahead = server.saturating_sub(Timestamp::now().as_second());
-    if ahead.saturating_abs() <= SKEW {
-        return;
-    }
     let skew = span(ahead.saturating_abs());
-    let text = match ahead > 0 {
-        true => tr!("the server's clock is {skew} ahead of this machine's", skew),
-        false => tr!("the server's clock is {skew} behind this machine's", skew),
+    let text = match ahead {
+        _ if ahead.saturating_abs() <= SKEW => return,
+        0.. => tr!("the server's clock is {skew} ahead of this machine's", skew),
+        _ => tr!("the server's clock is {skew} behind this machine's", skew),
     };
     let target = &context.settings.target;
     context.channel.report.note(Some(target), text);

@@ -374,9 +374,8 @@ fn session_in(context: &Context<'_>, answer: &Response, folder: &str) -> Result<
     let object = context.json(answer)?;
     let token_type = object.text("token_type");
     let mut session = object.session("access_token", token_type.as_deref().unwrap_or("Bearer"))?;
-    let refresh = object
-        .text("refresh_token")
-        .filter(|text| text.len() <= TOKEN_MAX);
+    let refresh = object.text("refresh_token");
+    let refresh = refresh.filter(|text| text.len() <= TOKEN_MAX);
     session.refresh = refresh.map(Secret::new);
     match object.get("expires_in").map(lifetime) {
         Some(Some(seconds)) => session.lasts(seconds),

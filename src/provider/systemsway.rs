@@ -69,9 +69,8 @@ pub struct SystemsWay;
 impl Provider for SystemsWay {
     async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError> {
         let user = context.required("USERNAME")?.expose();
-        let body = Fields::default()
-            .text("User", user)
-            .secret("Passwd", &hash(context)?);
+        let hash = hash(context)?;
+        let body = Fields::default().text("User", user).secret("Passwd", &hash);
         let url = context.settings.url.join(LOGIN_PATH);
         let request = Request::post(url, "application/json", body.json(), body.secrets());
         context.note(tr!("logging in, which ends any other session of this user"));
@@ -134,30 +133,23 @@ fn hash(context: &Context<'_>) -> Result<Secret> {
     if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let fields = ["PASSWORD_SHA256", "PASSWORD"];
         let [variable, password] = fields.map(|field| context.variable(field));
-        return Err(error!(
-            BadSetting, "{variable} is not a SHA-256: it must have 64 hex digits", variable;
-            hint "make it with `printf %s 'the password' | sha256sum`, or set {password}", password
-        ));
+        let error = error!(BadSetting, "{variable} is not a SHA-256: it must have 64 hex digits", variable;
+            hint "make it with `printf %s 'the password' | sha256sum`, or set {password}", password);
+        return Err(error);
     }
     let [upper, lower] = [digits.to_uppercase(), digits.to_lowercase()].map(Secret::new);
     context.channel.report.learn(&upper);
     context.channel.report.learn(&lower);
-    Ok(match context.settings.text("HASH_CASE") {
-        Some("lower") => lower,
-        _ => upper,
-    })
+    let is_lower = context.settings.text("HASH_CASE") == Some("lower");
+    Ok(if is_lower { lower } else { upper })
 }
 
 /// Whether an object is the system's own refusal of a request: a record may have a `Status` or a `codigo` too.
 fn is_error(object: &Json) -> bool {
-    let text = |name| {
-        object
-            .get(name)
-            .map(|value| value.as_str().unwrap_or_default())
-    };
-    match text("Status") {
-        Some(status) => status.eq_ignore_ascii_case("error"),
-        None => text("codigo") == Some("01"),
+    let is_error = |text: &str| text.eq_ignore_ascii_case("error");
+    match object.get("Status") {
+        Some(status) => status.as_str().is_some_and(is_error),
+        None => object.get("codigo").is_some_and(|code| code == "01"),
     }
 }
 

@@ -126,9 +126,8 @@ async fn login(context: &Context<'_>) -> Result<Session> {
         None => {
             context.note(tr!("logging in"));
             let user = context.required("USERNAME")?.expose();
-            let body = Fields::default()
-                .text("login", user)
-                .secret("password", context.required("PASSWORD")?);
+            let body = Fields::default().text("login", user);
+            let body = body.secret("password", context.required("PASSWORD")?);
             Request::post(url, "application/json", body.json(), body.secrets())
         }
     };
@@ -178,14 +177,10 @@ fn session_of(person: &Json) -> Result<Session> {
 /// At this path the statuses speak of people, not of paths.
 fn explain(context: &Context<'_>, error: Error, person: &str) -> Error {
     let explained = match error.http_status {
-        Some(404) => error!(
-            Usage, "Zeev has no person `{person}` to impersonate", person;
-            hint "--as takes a person's id or user name, as in Zeev under Access > People"
-        ),
-        _ => error!(
-            Refused, "this account may not impersonate `{person}`", person;
-            hint "ask Zeev's administrator for the permission to impersonate"
-        ),
+        Some(404) => error!(Usage, "Zeev has no person `{person}` to impersonate", person;
+            hint "--as takes a person's id or user name, as in Zeev under Access > People"),
+        _ => error!(Refused, "this account may not impersonate `{person}`", person;
+            hint "ask Zeev's administrator for the permission to impersonate"),
     };
     let (what, host) = (explained.message, context.settings.url.origin());
     Error {

@@ -19,6 +19,10 @@ const DEATHS: [&str; 5] = [
     "Error while decoding",
 ];
 
+/// The codes with which it refuses a login.
+const REFUSALS: &str =
+    "invalid_client invalid_grant invalid_credentials access_denied unauthorized_client";
+
 /// What SuiteCRM throws where a session's user is gone, or its client never had one (recording).
 const USER_GONE: (&str, &str) = ("Users module with id ", " is not found");
 const NO_USER: &str = "Module id is empty when trying to get Users";
@@ -44,11 +48,11 @@ pub(super) fn refresh_is_dead(answer: &Response) -> bool {
     let object = answer.any_object();
     let code = object.as_ref().and_then(|object| text(object, "error"));
     // With 400, `invalid_request` means that a parameter is missing.
-    let refused = (answer.status, code.unwrap_or_default());
-    matches!(
-        refused,
-        (401, "invalid_request") | (400 | 401, "invalid_grant")
-    )
+    match code {
+        Some("invalid_request") => answer.status == 401,
+        Some("invalid_grant") => matches!(answer.status, 400 | 401),
+        _ => false,
+    }
 }
 
 /// What an answer means, where it is more than its status says.
@@ -88,10 +92,8 @@ pub(super) fn explain(answer: &Response) -> Option<Error> {
 /// The failure of a request whose header never arrived (recording).
 fn header_dropped(host: &str, object: &Json) -> Option<Error> {
     let missing = text(object, "hint")?.contains("Missing \"Authorization\" header");
-    missing.then(|| error!(
-        HeaderDropped, "{host} never saw the Authorization header", host;
-        hint "Apache needs `CGIPassAuth On` or the rule in SuiteCRM's .htaccess; a proxy must pass the header on"
-    ))
+    missing.then(|| error!(HeaderDropped, "{host} never saw the Authorization header", host;
+        hint "Apache needs `CGIPassAuth On` or the rule in SuiteCRM's .htaccess; a proxy must pass the header on"))
 }
 
 /// The failure of a request that SuiteCRM's web pages or its web server took, not the API.
@@ -103,10 +105,8 @@ fn not_rewritten(answer: &Response) -> Error {
 
 /// The failure where neither path leads to the API, which is there.
 pub(super) fn no_rules(host: &str) -> Error {
-    error!(
-        NotFound, "the web server at {host} does not pass requests on to SuiteCRM's API", host;
-        hint "it needs the rules in SuiteCRM's .htaccess, or PATH_INFO for Api/index.php"
-    )
+    error!(NotFound, "the web server at {host} does not pass requests on to SuiteCRM's API", host;
+        hint "it needs the rules in SuiteCRM's .htaccess, or PATH_INFO for Api/index.php")
 }
 
 /// The failure of a request that the API itself refused (400: recording; the others: JSON:API, assumed). What looks like a
@@ -119,10 +119,8 @@ fn refused(answer: &Response, detail: &str) -> Error {
     let error = if detail != NO_USER && id.is_none_or(of_record) {
         error!(Rejected, "{host} refused the request", host)
     } else {
-        error!(
-            NoUser, "{host} knows the session, but it has no user", host;
-            hint "an administrator can restore the user, or choose another one in the client"
-        )
+        error!(NoUser, "{host} knows the session, but it has no user", host;
+            hint "an administrator can restore the user, or choose another one in the client")
     };
     error.said(detail)
 }
@@ -135,13 +133,10 @@ pub(super) fn admit(context: &Context<'_>, answer: &Response) -> Result<()> {
 /// The same for an answer to a login. A real server refuses wrong credentials with status 500 and a sentence, wrong
 /// secrets with 401 and a code.
 pub(super) fn accept(context: &Context<'_>, answer: &Response) -> Result<()> {
-    const CODES: &str =
-        "invalid_client invalid_grant invalid_credentials access_denied unauthorized_client";
     admit(context, answer)?;
-    let Some(object) = answer.any_object() else {
-        return Ok(());
-    };
-    let Some(code) = object.text("error") else {
+    let object = answer.any_object();
+    let code = object.as_ref().and_then(|object| object.text("error"));
+    let (Some(object), Some(code)) = (object, code) else {
         return Ok(());
     };
     let sentence = object.text("message").or(object.text("error_description"));
@@ -149,10 +144,8 @@ pub(super) fn accept(context: &Context<'_>, answer: &Response) -> Result<()> {
     let (host, said) = (&answer.host, object.said());
     let has = |word| code.contains(word) || sentence.contains(word);
     if has("lockout_reached") || has("password_expired") {
-        let error = error!(
-            Locked, "{host} says that the account is locked or its password has expired", host;
-            hint "log in once on the web page, or ask its administrator"
-        );
+        let error = error!(Locked, "{host} says that the account is locked or its password has expired", host;
+            hint "log in once on the web page, or ask its administrator");
         return Err(error.said(&said.unwrap_or_default()).status(answer.status));
     }
     if code == "unsupported_grant_type" {
@@ -169,7 +162,7 @@ pub(super) fn accept(context: &Context<'_>, answer: &Response) -> Result<()> {
         return Err(error.said(&said.unwrap_or_default()));
     }
     let about = about(&code, &sentence);
-    if about.is_none() && CODES.split(' ').all(|refusal| refusal != code) {
+    if about.is_none() && !REFUSALS.split(' ').any(|refusal| refusal == code) {
         return Ok(());
     }
     let mut error = refused_login(answer, said);
