@@ -125,15 +125,13 @@ impl<'a> Certificate<'a> {
 fn moment((tag, text): (u8, &[u8])) -> Option<UnixTime> {
     let digits = std::str::from_utf8(text).ok()?.strip_suffix('Z')?;
     let century = match (tag, digits.len()) {
+        _ if !digits.bytes().all(|digit| digit.is_ascii_digit()) => return None,
         (der::UTC_TIME, 12) if digits < "50" => "20",
         (der::UTC_TIME, 12) => "19",
         (der::GENERALIZED_TIME, 14) => "",
         _ => return None,
     };
     let digits = [century, digits].concat();
-    if !digits.bytes().all(|digit| digit.is_ascii_digit()) {
-        return None;
-    }
     let moment = DateTime::strptime("%Y%m%d%H%M%S", digits).ok()?;
     // The end of 9999, which means no end, is out of a timestamp's range.
     let moment = Offset::UTC.to_timestamp(moment).unwrap_or(Timestamp::MAX);
@@ -151,15 +149,12 @@ mod tests {
     #[test]
     fn times_as_they_are_written() {
         let at = |tag, text: &str| moment((tag, text.as_bytes())).map(|time| time.as_secs());
+        let last = Timestamp::MAX.as_second() as u64;
         for (tag, text, seconds) in [
             (der::UTC_TIME, "700101000001Z", 1),
             (der::UTC_TIME, "491231235959Z", 2_524_607_999),
             (der::GENERALIZED_TIME, "20000229120000Z", 951_825_600),
-            (
-                der::GENERALIZED_TIME,
-                "99991231235959Z",
-                Timestamp::MAX.as_second() as u64,
-            ),
+            (der::GENERALIZED_TIME, "99991231235959Z", last),
         ] {
             assert_eq!(at(tag, text), Some(seconds), "{text}");
         }

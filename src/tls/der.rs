@@ -52,9 +52,8 @@ impl<'a> Der<'a> {
 
 /// At most four bytes as a number.
 pub(super) fn number(bytes: &[u8]) -> u32 {
-    bytes
-        .iter()
-        .fold(0, |number, &byte| number << 8 | u32::from(byte))
+    let bytes = bytes.iter();
+    bytes.fold(0, |number, &byte| number << 8 | u32::from(byte))
 }
 
 /// Encodes an element with contents shorter than 64 KiB.

@@ -110,10 +110,8 @@ mod tests {
             wrap(der::SEQUENCE, &[kind, wrap(tag, value)].concat())
         };
         let part = |part: &&[_]| {
-            wrap(
-                der::SET,
-                &part.iter().map(attribute).collect::<Vec<_>>().concat(),
-            )
+            let attributes: Vec<_> = part.iter().map(attribute).collect();
+            wrap(der::SET, &attributes.concat())
         };
         parts.iter().flat_map(part).collect()
     }
@@ -122,16 +120,12 @@ mod tests {
     fn hashes_are_those_that_openssl_prints() {
         let wide = |width: usize| {
             let letters = "Ação".chars().map(|letter| u32::from(letter).to_be_bytes());
-            letters
-                .flat_map(|bytes| bytes[4 - width..].to_vec())
-                .collect::<Vec<_>>()
+            let bytes = letters.flat_map(|bytes| bytes[4 - width..].to_vec());
+            bytes.collect::<Vec<_>>()
         };
-        let blanks = b"ACME  Root\t\n CA";
-        let several: &[Attribute<'_>] = &[
-            (3, UTF8, b"b"),
-            (10, UTF8, b"a"),
-            (11, PRINTABLE, b"Long  one"),
-        ];
+        let blanks: Attribute<'_> = (10, PRINTABLE, b"ACME  Root\t\n CA");
+        let long: Attribute<'_> = (11, PRINTABLE, b"Long  one");
+        let several: &[Attribute<'_>] = &[(3, UTF8, b"b"), (10, UTF8, b"a"), long];
         let rows: [(&[&[Attribute<'_>]], _); 17] = [
             (&[], 0xeea3_39da),
             (&[&[(3, UTF8, b"")]], 0x5da7_8770),
@@ -140,10 +134,7 @@ mod tests {
             (&[&[(3, 0x16, b"Root")]], 0xdcaa_f7f0),
             (&[&[(3, UTF8, b" \t RooT ")]], 0xdcaa_f7f0),
             (&[&[(3, UTF8, b"a\x0bb\x0cc\x1cd")]], 0xdc2e_ea5d),
-            (
-                &[&[(10, PRINTABLE, blanks)], &[(3, UTF8, b"x")]],
-                0x700c_fd66,
-            ),
+            (&[&[blanks], &[(3, UTF8, b"x")]], 0x700c_fd66),
             (&[&[(3, UTF8, "Ação".as_bytes())]], 0xa88d_7dfb),
             (&[&[(3, 0x14, &wide(1))]], 0xa88d_7dfb),
             (&[&[(3, 0x1e, &wide(2))]], 0xa88d_7dfb),

@@ -19,7 +19,7 @@ use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::error::{Result, error};
+use crate::error::{Cause, Error, Result, error};
 use crate::files;
 use crate::i18n::{Text, tr};
 
@@ -78,21 +78,17 @@ impl Trust {
         let mut own = RootCertStore::empty();
         let mut extra = self.extra.iter().cloned();
         if extra.any(|certificate| own.add(certificate).is_err()) {
-            return Err(error!(
-                BadSetting,
-                "a certificate in --ca-file cannot be used as a root"
-            ));
+            let why = tr!("a certificate in --ca-file cannot be used as a root");
+            return Err(Error::new(Cause::BadSetting, why));
         }
         let algorithms = ring.signature_verification_algorithms;
         let verifier = Verifier::new(&self.places, self.extra.clone(), algorithms).await;
-        verifier.map(Arc::new).ok_or_else(|| {
-            self.places.fault().unwrap_or_else(|| {
-                error!(
-                    Certificate, "this system has no certificates to check servers against";
-                    hint "install the package ca-certificates, or name a PEM file with --ca-file"
-                )
-            })
-        })
+        let none = || {
+            error!(Certificate, "this system has no certificates to check servers against";
+                hint "install the package ca-certificates, or name a PEM file with --ca-file")
+        };
+        let fault = || self.places.fault().unwrap_or_else(none);
+        verifier.map(Arc::new).ok_or_else(fault)
     }
 
     /// Speaks TLS on a connection to this host, and one of these protocols in it.
@@ -109,10 +105,8 @@ impl Trust {
         let protocols = protocols.iter().map(|name| name.as_bytes().to_vec());
         config.alpn_protocols = protocols.collect();
         let Ok(name) = ServerName::try_from(host.to_owned()) else {
-            return Ok(Err(error!(
-                BadSetting,
-                "{host} is not a name that TLS can check", host
-            )));
+            let error = error!(BadSetting, "{host} is not a name that TLS can check", host);
+            return Ok(Err(error));
         };
         let connector = TlsConnector::from(Arc::new(config));
         connector.connect(name, stream).await.map(Ok)
@@ -124,10 +118,8 @@ async fn read_certificates(
     patience: Duration,
 ) -> Result<Vec<CertificateDer<'static>>> {
     let refuse = |why: Text| {
-        error!(
-            BadSetting, "--ca-file {path} {why}", path = path.display(), why;
-            hint "it must be a file of PEM certificates"
-        )
+        error!(BadSetting, "--ca-file {path} {why}", path = path.display(), why;
+            hint "it must be a file of PEM certificates")
     };
     let pem = files::wait_for(path, CA_FILE_MAX, patience, files::deadline(patience)).await;
     match in_pem(&pem.map_err(refuse)?).collect::<std::result::Result<Vec<_>, _>>() {

@@ -44,26 +44,16 @@ pub struct CaLocations {
 }
 
 impl CaLocations {
-    /// The roots of a bundle, and the folders that may contain more.
-    async fn open(&self) -> (Vec<CertificateDer<'static>>, Vec<PathBuf>) {
-        if self.file.is_none() && self.folders.is_empty() {
-            return system().await;
-        }
-        let bundle = certificates(self.file.as_deref()).await;
-        (bundle, self.folders.clone())
-    }
-
     /// What is wrong with what the environment names, if it names anything.
     pub fn fault(&self) -> Option<Error> {
         let (name, path) = match (&self.file, self.folders.first()) {
             (Some(file), _) => ("SSL_CERT_FILE", file),
             (None, folder) => ("SSL_CERT_DIR", folder?),
         };
-        let (found, path) = (std::fs::metadata(path), path.display());
+        let (found, is_empty) = (std::fs::metadata(path), path.as_os_str().is_empty());
+        let path = path.display();
         let error = match found {
-            _ if path.to_string().is_empty() => {
-                error!(Certificate, "{name} is set and empty", name)
-            }
+            _ if is_empty => error!(Certificate, "{name} is set and empty", name),
             Err(why) => error!(Certificate, "{name} names {path}", name, path).because(why),
             Ok(_) => error!(
                 Certificate,
@@ -146,9 +136,8 @@ impl<'a> Chain<'a> {
         roots: impl IntoIterator<Item = &'r CertificateDer<'static>>,
     ) -> Vec<Certificate<'r>> {
         let roots = roots.into_iter().filter_map(Certificate::read);
-        roots
-            .filter(|root| self.issuers.contains(root.subject))
-            .collect()
+        let named = roots.filter(|root| self.issuers.contains(root.subject));
+        named.collect()
     }
 
     /// The CAs between the server and `root`, at most `reach` of them.
@@ -184,7 +173,10 @@ impl Verifier {
         own: Vec<CertificateDer<'static>>,
         algorithms: WebPkiSupportedAlgorithms,
     ) -> Option<Self> {
-        let (bundle, folders) = places.open().await;
+        let (bundle, folders) = match (&places.file, &places.folders[..]) {
+            (None, []) => system().await,
+            (file, folders) => (certificates(file.as_deref()).await, folders.to_vec()),
+        };
         let any_file = || folders.iter().any(|path| folder::has_any(path));
         let any = !own.is_empty() || !bundle.is_empty() || any_file();
         any.then_some(Self {
@@ -222,10 +214,8 @@ impl Verifier {
                 roots.find_map(|root| untimely(root, now)).or_else(lacks)
             }
             CertificateError::BadSignature => {
-                let mut signers = roots.chain(&chain.authorities);
-                signers
-                    .find_map(Certificate::small_key)
-                    .map(Refusal::SmallKey)
+                let mut keys = roots.chain(&chain.authorities).map(Certificate::small_key);
+                keys.find_map(|bits| bits.map(Refusal::SmallKey))
             }
             _ => None,
         };
@@ -277,12 +267,11 @@ impl Verifier {
 
 /// Why a CA that is not valid today cannot vouch.
 fn untimely(root: &Certificate<'_>, now: UnixTime) -> Option<Refusal> {
+    use CertificateError as Problem;
     root.reach()?;
     match root.in_time(now).err()? {
-        CertificateError::ExpiredContext { not_after, .. } => {
-            Some(Refusal::AuthorityExpired(not_after))
-        }
-        CertificateError::NotValidYetContext { .. } => Some(Refusal::AuthorityNotYetValid),
+        Problem::ExpiredContext { not_after, .. } => Some(Refusal::AuthorityExpired(not_after)),
+        Problem::NotValidYetContext { .. } => Some(Refusal::AuthorityNotYetValid),
         _ => None,
     }
 }
@@ -372,10 +361,8 @@ mod tests {
     /// What is read of other bundles is the same by either reader, so that tests of the program cannot tell.
     #[test]
     fn a_plain_bundle_is_not_left_to_the_usual_reader() {
-        let root = rcgen::generate_simple_self_signed([])
-            .expect("a certificate")
-            .cert;
-        let text = format!("# Über alles\n{}", root.pem());
-        assert_eq!(parse(&text), Some(vec![root.der().clone()]));
+        let made = rcgen::generate_simple_self_signed([]).expect("a certificate");
+        let text = format!("# Über alles\n{}", made.cert.pem());
+        assert_eq!(parse(&text), Some(vec![made.cert.der().clone()]));
     }
 }

@@ -19,24 +19,22 @@ pub fn explain(error: &(dyn std::error::Error + 'static), host: &str) -> Option<
             | PeerIncompatible::Tls12NotOffered
             | PeerIncompatible::Tls12NotOfferedOrEnabled,
         ) => outdated(host),
-        rustls::Error::PeerIncompatible(_) => no_cipher(error!(
-            Tls,
-            "{host} offers only ciphers that are no longer safe", host
-        )),
+        rustls::Error::PeerIncompatible(_) => {
+            let why = tr!("{host} offers only ciphers that are no longer safe", host);
+            no_cipher(why)
+        }
         rustls::Error::InvalidMessage(_) => error!(Tls, "{host} does not speak TLS", host),
         _ => error!(Tls, "the TLS handshake with {host} failed", host),
     })
 }
 
 fn outdated(host: &str) -> Error {
-    error!(
-        Tls, "{host} supports no TLS newer than 1.1, which is no longer safe", host;
-        hint "the server's administrator must turn on TLS 1.2 or 1.3"
-    )
+    error!(Tls, "{host} supports no TLS newer than 1.1, which is no longer safe", host;
+        hint "the server's administrator must turn on TLS 1.2 or 1.3")
 }
 
-fn no_cipher(error: Error) -> Error {
-    error.hint(tr!(
+fn no_cipher(why: Text) -> Error {
+    Error::new(Cause::Tls, why).hint(tr!(
         "the server's administrator must turn on TLS 1.3, or ciphers of TLS 1.2 with ECDHE; the server may also require a certificate from the client"
     ))
 }
@@ -50,14 +48,11 @@ fn alerted(alert: AlertDescription, host: &str) -> Error {
         host,
         alert = name
     );
-    let ended = |cause| Error::new(cause, why.clone());
     match alert {
         Alert::ProtocolVersion => outdated(host),
-        Alert::HandshakeFailure | Alert::InsufficientSecurity => no_cipher(ended(Cause::Tls)),
-        Alert::UnrecognisedName => error!(
-            Tls, "{host} has no site with that name", host;
-            hint "is the host in the URL the right one?"
-        ),
+        Alert::HandshakeFailure | Alert::InsufficientSecurity => no_cipher(why),
+        Alert::UnrecognisedName => error!(Tls, "{host} has no site with that name", host;
+            hint "is the host in the URL the right one?"),
         Alert::BadCertificate
         | Alert::UnsupportedCertificate
         | Alert::CertificateRevoked
@@ -65,48 +60,41 @@ fn alerted(alert: AlertDescription, host: &str) -> Error {
         | Alert::CertificateUnknown
         | Alert::CertificateRequired
         | Alert::UnknownCA
-        | Alert::AccessDenied => ended(Cause::Certificate).hint(tr!(
+        | Alert::AccessDenied => Error::new(Cause::Certificate, why).hint(tr!(
             "ask the server's administrator; it may require a client certificate"
         )),
-        _ => ended(Cause::Tls).hint(tr!("ask the server's administrator")),
+        _ => Error::new(Cause::Tls, why).hint(tr!("ask the server's administrator")),
     }
 }
 
 fn invalid(problem: &CertificateError, host: &str) -> Error {
+    use CertificateError as Problem;
     match problem {
-        CertificateError::ExpiredContext { not_after, .. } => {
-            let day = day(not_after);
-            error!(
-                Certificate, "{host}'s certificate expired on {day}", host, day;
-                hint "the server's administrator must renew it; if it is new, check this machine's clock"
-            )
-        }
-        CertificateError::NotValidYetContext { .. } => error!(
-            Certificate, "{host}'s certificate is not valid yet", host;
-            hint "check this machine's clock"
-        ),
-        CertificateError::NotValidForNameContext { presented, .. } => another_name(host, presented),
-        CertificateError::BadEncoding => replace(tr!("{host}'s certificate cannot be read", host)),
-        CertificateError::BadSignature => unknown_issuer(tr!(
+        Problem::ExpiredContext { not_after, .. } => error!(Certificate,
+            "{host}'s certificate expired on {day}", host, day = day(not_after);
+            hint "the server's administrator must renew it; if it is new, check this machine's clock"),
+        Problem::NotValidYetContext { .. } => error!(Certificate,
+            "{host}'s certificate is not valid yet", host; hint "check this machine's clock"),
+        Problem::NotValidForNameContext { presented, .. } => another_name(host, presented),
+        Problem::BadEncoding => replace(tr!("{host}'s certificate cannot be read", host)),
+        Problem::BadSignature => unknown_issuer(tr!(
             "{host}'s certificate comes from an unknown issuer with the name of a known one",
             host
         )),
-        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
-        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            replace(tr!(
-                "{host}'s certificate, or one of its CAs', has a signature that is no longer safe, such as SHA-1",
-                host
-            ))
-        }
-        CertificateError::InvalidPurposeContext { .. } => replace(tr!(
+        Problem::UnsupportedSignatureAlgorithmContext { .. }
+        | Problem::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => replace(tr!(
+            "{host}'s certificate, or one of its CAs', has a signature that is no longer safe, such as SHA-1",
+            host
+        )),
+        Problem::InvalidPurposeContext { .. } => replace(tr!(
             "{host}'s certificate is not for servers: its extended key usage has no serverAuth",
             host
         )),
-        CertificateError::UnknownIssuer => unknown_issuer(tr!(
+        Problem::UnknownIssuer => unknown_issuer(tr!(
             "{host}'s certificate comes from an unknown issuer",
             host
         )),
-        CertificateError::Other(other) => match other.0.downcast_ref() {
+        Problem::Other(other) => match other.0.downcast_ref() {
             Some(refusal) => refused(*refusal, host),
             None => unnamed(&other.0.to_string(), host),
         },
@@ -146,14 +134,12 @@ fn unnamed(verdict: &str, host: &str) -> Error {
     let plain = verdict.chars().all(char::is_alphanumeric);
     let replace = |why| replace(why).said(if plain { verdict } else { "" });
     match verdict {
-        "CaUsedAsEndEntity" => error!(
-            Certificate, "{host} presents a CA's certificate as its own", host;
-            hint "make one for the server, signed by that CA; or trust this one by naming it with --ca-file FILE.pem"
-        ),
-        "NameConstraintViolation" => error!(
-            Certificate, "{host}'s certificate comes from a CA that may not sign for this name", host;
-            hint "use a host name that its CA may sign for, or get a certificate from another CA"
-        ),
+        "CaUsedAsEndEntity" => error!(Certificate,
+            "{host} presents a CA's certificate as its own", host;
+            hint "make one for the server, signed by that CA; or trust this one by naming it with --ca-file FILE.pem"),
+        "NameConstraintViolation" => error!(Certificate,
+            "{host}'s certificate comes from a CA that may not sign for this name", host;
+            hint "use a host name that its CA may sign for, or get a certificate from another CA"),
         "UnsupportedCertVersion" => replace(tr!(
             "{host}'s certificate, or one of its CAs', is version 1, which can neither name hosts nor mark a CA",
             host
@@ -176,24 +162,19 @@ fn unnamed(verdict: &str, host: &str) -> Error {
 
 fn refused(refusal: Refusal, host: &str) -> Error {
     match refusal {
-        Refusal::NoAuthority => error!(
-            Certificate, "--ca-file contains neither {host}'s certificate nor that of a CA that could have signed it", host;
+        Refusal::NoAuthority => error!(Certificate,
+            "--ca-file contains neither {host}'s certificate nor that of a CA that could have signed it", host;
             hint "a certificate that is not a CA's is trusted for itself only: name the CA's, or the server's current one"
         ),
-        Refusal::AuthorityExpired(not_after) => error!(
-            Certificate, "{host}'s certificate comes from a CA whose certificate expired on {day}", host, day = day(&not_after);
-            hint "get the CA's new certificate; if this one is new, check this machine's clock"
-        ),
-        Refusal::AuthorityNotYetValid => error!(
-            Certificate, "{host}'s certificate comes from a CA whose certificate is not valid yet", host;
-            hint "check this machine's clock"
-        ),
-        Refusal::SmallKey(bits) => error!(
-            Certificate,
+        Refusal::AuthorityExpired(not_after) => error!(Certificate,
+            "{host}'s certificate comes from a CA whose certificate expired on {day}", host, day = day(&not_after);
+            hint "get the CA's new certificate; if this one is new, check this machine's clock"),
+        Refusal::AuthorityNotYetValid => error!(Certificate,
+            "{host}'s certificate comes from a CA whose certificate is not valid yet", host;
+            hint "check this machine's clock"),
+        Refusal::SmallKey(bits) => error!(Certificate,
             "{host}'s certificate, or one of its CAs', has an RSA key of {bits} bits, which is no longer safe",
-            host, bits;
-            hint "the server's administrator must replace it with one of at least 2048 bits"
-        ),
+            host, bits; hint "the server's administrator must replace it with one of at least 2048 bits"),
     }
 }
 
