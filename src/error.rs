@@ -8,13 +8,12 @@ use std::rc::Rc;
 use crate::i18n::{Text, tr};
 use crate::secret::foreign::Foreign;
 
-/// Declares the causes of failures: each with its code in JSON and its exit code, which are part of the contract
-/// whatever a sentence says, and its meaning.
+/// Declares the causes of failures, each with its code in JSON, its exit code (both are promised) and its meaning.
 macro_rules! causes {
-    ($($Cause:ident $code:literal $exit:literal,)*) => {
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    ($($(#[$mark:ident])? $Cause:ident $code:literal $exit:literal,)*) => {
+        #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
         pub enum Cause {
-            $($Cause),*
+            $($(#[$mark])? $Cause),*
         }
 
         impl Cause {
@@ -30,6 +29,7 @@ macro_rules! causes {
 }
 
 causes! {
+    #[default]
     Other           "other"             1, // Anything else.
     Rejected        "rejected"          1, // The server refused what the user's own request asked for.
     Clock           "clock"             1, // This machine's clock and the server's are far apart.
@@ -109,7 +109,7 @@ exit_codes! {
 }
 
 /// A failure: the cause, one sentence of ours, what the server said if it said something, and the next step.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Error {
     pub cause: Cause,
     /// One sentence of our own without a full stop; it names the host where one is involved.
@@ -135,13 +135,7 @@ impl Error {
         Self {
             cause,
             message,
-            said: None,
-            hint: None,
-            about: &[],
-            target: None,
-            http_status: None,
-            source: None,
-            in_doubt: false,
+            ..Self::default()
         }
     }
 
@@ -167,9 +161,8 @@ impl Error {
     /// Adds what somebody else said; an empty text adds nothing.
     #[must_use]
     pub fn said(mut self, text: &str) -> Self {
-        if !text.trim().is_empty() {
-            self.said = Some(Foreign::new(text));
-        }
+        let said = (!text.trim().is_empty()).then(|| Foreign::new(text));
+        self.said = said.or(self.said);
         self
     }
 
@@ -232,8 +225,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// A [`Result`] that is not there yet; not `Send`, since all work is done on one thread.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
 
-/// Why the operating system did not do what was asked of it, as the end of a sentence: in the reader's language for what
-/// happens to people.
+/// Why the operating system did not do what was asked of it, as the end of a sentence.
 pub fn why(error: &io::Error) -> Text {
     let error = innermost(error).unwrap_or(error);
     match error.kind() {

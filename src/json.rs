@@ -1,5 +1,4 @@
-//! JSON as it is printed. Servers, env files and arguments choose parts of it, so nothing in it may be what a terminal
-//! or a CI runner acts upon.
+//! JSON as it is printed: others choose parts of it, so nothing in it may be what a terminal or a CI runner acts upon.
 
 use std::io::{Result, Write};
 
@@ -11,8 +10,7 @@ use serde_json::{Error, Value};
 use crate::secret::foreign::unseen;
 use crate::terminal::style;
 
-/// How many braces, brackets, commas and colons a text may have that is read into memory: there each takes up to 250
-/// bytes.
+/// How many braces, brackets, commas and colons a text may have that is read into memory: each takes up to 250 bytes.
 const VALUES_MAX: usize = 20_000;
 
 /// The deepest that `serde_json` reads.
@@ -79,10 +77,10 @@ impl Formatter for Harmless {
 /// The largest text that is indented, in bytes.
 const INDENTED_MAX: usize = 16 * 1024 * 1024;
 
-/// A JSON text of others with a member a line, its numbers digit by digit, for a person at a terminal; `None` if it is
-/// not JSON, or would take too much room.
+/// A JSON text of others with a member a line, its numbers digit by digit; `None` if it is not JSON, or too large.
 pub fn indented(text: &[u8], color: bool) -> Option<String> {
     let text = std::str::from_utf8(text).ok()?.trim();
+    const ENDS: [char; 7] = [',', '}', ']', ' ', '\t', '\r', '\n'];
     serde_json::from_str::<IgnoredAny>(text).ok()?;
     let paint = |code: &str, word: &str| match color {
         true => [code, word, style::PLAIN].concat(),
@@ -96,11 +94,7 @@ pub fn indented(text: &[u8], color: bool) -> Option<String> {
         let length = match first {
             '"' => string(rest),
             '{' | '[' | '}' | ']' | ',' | ':' => 1,
-            c if c.is_ascii_whitespace() => 1,
-            _ => {
-                let end = rest.find([',', '}', ']', ' ', '\t', '\r', '\n']);
-                end.unwrap_or(rest.len())
-            }
+            _ => rest.find(ENDS).unwrap_or(rest.len()),
         };
         let (word, after) = rest.split_at(length);
         rest = after.trim_ascii_start();
@@ -110,8 +104,7 @@ pub fn indented(text: &[u8], color: bool) -> Option<String> {
             '"' => out += &paint(style::GREEN, &seen(word)),
             ':' => out += ": ",
             '{' | '[' if closes => {
-                out += word;
-                out += &rest[..1];
+                out += &[word, &rest[..1]].concat();
                 rest = rest[1..].trim_ascii_start();
             }
             '{' | '[' | ',' => {
@@ -122,7 +115,6 @@ pub fn indented(text: &[u8], color: bool) -> Option<String> {
                 depth -= 1;
                 out += &["\n", &"  ".repeat(depth), word].concat();
             }
-            c if c.is_ascii_whitespace() => {}
             _ => out += &paint(style::YELLOW, word),
         }
     }
@@ -142,9 +134,8 @@ fn string(text: &str) -> usize {
 
 /// A JSON string without what is not seen.
 fn seen(word: &str) -> String {
-    word.chars()
-        .map(|c| if unseen(c) { escaped(c) } else { c.to_string() })
-        .collect()
+    let shown = |c| if unseen(c) { escaped(c) } else { c.to_string() };
+    word.chars().map(shown).collect()
 }
 
 fn escaped(c: char) -> String {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Cause, Error, Result};
-use crate::i18n::{Text, tr};
+use crate::i18n::tr;
 use crate::secret::Secret;
 
 /// The longest token that is accepted, in bytes.
@@ -113,57 +113,45 @@ impl fmt::Display for Role {
     }
 }
 
-/// Whether a text can be a token: 1 to 8192 bytes of 0x21–0x7E, no word for "none", and nothing that a CI system would obey
-/// in its log.
+/// Whether a text can be a token: 1 to 8192 bytes of 0x21–0x7E, no word for "none", nothing that a CI system obeys.
 pub fn check_token(token: &str) -> Result<()> {
-    let refuse = |why: Text| Err(Error::new(Cause::BadToken, why));
+    let (length, most) = (token.len(), TOKEN_MAX);
     let mut none = ["", "na", "null", "none", "undefined"].iter();
-    if none.any(|none| token.trim().eq_ignore_ascii_case(none)) {
-        return refuse(tr!("there is no session in the server's answer"));
-    }
-    if token.len() > TOKEN_MAX {
-        return refuse(tr!(
-            "the server's session is too long ({length} bytes, {most} at most)",
-            length = token.len(),
-            most = TOKEN_MAX
-        ));
-    }
+    let is_odd = |byte| !(0x21..=0x7e).contains(&byte);
     let letter = |c: char| c.is_ascii_alphabetic();
     let mut parts = token.split("##").skip(1);
-    if token
-        .strip_prefix("::")
-        .is_some_and(|name| name.starts_with(letter))
-        || parts.any(|part| part.trim_start_matches(letter).starts_with('['))
-    {
-        return refuse(tr!(
-            "the server's session contains a command for a CI system"
-        ));
-    }
-    let mut bytes = token.bytes();
-    let Some(at) = bytes.position(|byte| !(0x21..=0x7e).contains(&byte)) else {
+    let mut commands = || parts.any(|part| part.trim_start_matches(letter).starts_with('['));
+    let first = token.strip_prefix("::").unwrap_or_default();
+    let why = if none.any(|none| token.trim().eq_ignore_ascii_case(none)) {
+        tr!("there is no session in the server's answer")
+    } else if length > most {
+        tr!(
+            "the server's session is too long ({length} bytes, {most} at most)",
+            length,
+            most
+        )
+    } else if first.starts_with(letter) || commands() {
+        tr!("the server's session contains a command for a CI system")
+    } else if let Some(at) = token.bytes().position(is_odd) {
+        let what = match token.as_bytes()[at] {
+            b' ' => tr!("a space"),
+            0x80.. => tr!("a character that is not ASCII"),
+            _ => tr!("a control character"),
+        };
+        tr!("the server's session has {what} at index {at}", what, at)
+    } else {
         return Ok(());
     };
-    let what = match token.as_bytes()[at] {
-        b' ' => tr!("a space"),
-        0x80.. => tr!("a character that is not ASCII"),
-        _ => tr!("a control character"),
-    };
-    refuse(tr!(
-        "the server's session has {what} at index {at}",
-        what,
-        at
-    ))
+    Err(Error::new(Cause::BadToken, why))
 }
 
-/// A lifetime in seconds as servers write it: a whole number, a float, or either as a text.
-/// `None` for anything that is no lifetime: below a second, above ten years, not a number.
+/// A lifetime in seconds as servers write it, a number or a text; `None` below a second and above ten years.
 pub fn lifetime(value: &Value) -> Option<SignedDuration> {
     let seconds = match value {
         Value::Number(number) => number.as_f64()?,
         Value::String(text) => text.trim().parse().ok()?,
         _ => return None,
     };
-    (1.0..=LIFETIME_MAX)
-        .contains(&seconds)
-        .then(|| SignedDuration::from_secs_f64(seconds.floor()))
+    let is_one = (1.0..=LIFETIME_MAX).contains(&seconds);
+    is_one.then(|| SignedDuration::from_secs_f64(seconds.floor()))
 }

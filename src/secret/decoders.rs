@@ -91,9 +91,8 @@ const TAG_MAX: usize = 64;
 pub(super) fn find_in_readings<T>(text: &str, mut see: impl FnMut(&str) -> Option<T>) -> Option<T> {
     let most = (READ_MAX / text.len().max(1)).clamp(1, READINGS_MAX);
     let at_once = |text: &str| undo(text, DECODERS);
-    let undone: Vec<_> = successors(at_once(text), |text| at_once(text))
-        .take(DEPTH_AT_ONCE)
-        .collect();
+    let undone = successors(at_once(text), |text| at_once(text));
+    let undone: Vec<_> = undone.take(DEPTH_AT_ONCE).collect();
     let escaped = !undone.is_empty() || undo(text, ALONE).is_some();
     let mut readings = vec![(0, Zeroizing::new(text.to_owned()))];
     let mut at = 0;

@@ -28,8 +28,7 @@ impl Foreign {
         Self(Secret::new(text[..end].to_owned()))
     }
 
-    /// One printable line of at most 300 characters: secrets blanked first, then control characters and CI
-    /// commands broken, then cut.
+    /// One printable line of at most 300 characters: secrets blanked, then controls and CI commands broken, then cut.
     pub fn clean(&self, redactor: &Redactor) -> String {
         let text = self.0.expose();
         let looked_at = &text[..text.floor_char_boundary(LOOKED_AT)];
@@ -40,9 +39,8 @@ impl Foreign {
         line.truncate(end);
         // On one line a secret with a space may stand whole that was wrapped before, and where escapes are undone to
         // blank one, what a terminal obeys may come out.
-        let again = successors(Some(safe(&line)), |line| {
-            Some(safe(line)).filter(|again| again != line)
-        });
+        let safer = |line: &String| Some(safe(line)).filter(|again| again != line);
+        let again = successors(Some(safe(&line)), safer);
         let mut line = again.take(ROUNDS).last().unwrap_or_default();
         if cut {
             line.truncate(line.floor_char_boundary(line.len().saturating_sub(BEYOND)));
@@ -82,18 +80,15 @@ pub fn unseen(c: char) -> bool {
 pub fn printable(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
-        let blank = line.is_empty() || line.ends_with(' ');
-        if unseen(c) || c.is_whitespace() {
-            line.push_str(if blank { "" } else { " " });
-            continue;
-        }
-        let command = match c {
+        let is_blank = unseen(c) || c.is_whitespace();
+        let apart = match c {
+            _ if is_blank => !line.is_empty() && !line.ends_with(' '),
             '#' => line.ends_with('#'),
             ':' => line == ":" || line.ends_with(" :"),
             _ => false,
         };
-        line.push_str(if command { " " } else { "" });
-        line.push(c);
+        line.extend(apart.then_some(' '));
+        line.extend((!is_blank).then_some(c));
     }
     line.truncate(line.trim_end().len());
     line

@@ -52,10 +52,8 @@ impl<'a> Mask<'a> {
         shown
     }
 
-    /// Blanks what is held, up to what more bytes may make a secret of. A beginning of one that is `cut_min` bytes long
-    /// is blanked too.
+    /// Blanks what is held up to what more bytes may make a secret of, and a secret's beginning of `cut_min` bytes.
     fn blank(&mut self, cut_min: usize) -> Vec<u8> {
-        let last = cut_min < usize::MAX;
         let (mut shown, mut at, mut plain) = (Vec::new(), 0, 0);
         while at < self.held.len() {
             let rest = &self.held[at..];
@@ -63,16 +61,12 @@ impl<'a> Mask<'a> {
                 at += 1;
                 continue;
             }
-            let goes_on =
-                |needle: &Zeroizing<Vec<u8>>| needle.len() > rest.len() && needle.starts_with(rest);
-            let cut = self.needles.iter().any(goes_on);
-            if cut && !last {
+            let (mut longer, whole) = (self.needles.iter(), self.needles.iter());
+            let cut = longer.any(|form| form.len() > rest.len() && form.starts_with(rest));
+            if cut && cut_min == usize::MAX {
                 break;
             }
-            let whole = self
-                .needles
-                .iter()
-                .filter(|needle| rest.starts_with(needle));
+            let whole = whole.filter(|needle| rest.starts_with(needle));
             let hit = match cut && rest.len() >= cut_min {
                 true => Some(rest.len()),
                 false => whole.map(|needle| needle.len()).max(),
@@ -158,8 +152,8 @@ mod tests {
 
     #[test]
     fn other_bytes_pass_as_they_are() {
-        let bytes = (0..1_000_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8);
-        let bytes: Vec<u8> = bytes.collect();
+        let byte = |n: u32| (n.wrapping_mul(2_654_435_761) >> 24) as u8;
+        let bytes: Vec<u8> = (0..1_000_000).map(byte).collect();
         let pieces: Vec<&[u8]> = bytes.chunks(4099).collect();
         assert!(masked(&["s3cret-token", "0b71c0de0b71c0de"], &pieces) == bytes);
     }

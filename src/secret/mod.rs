@@ -1,5 +1,4 @@
-//! Values that must not be seen: a type that cannot print itself, encoders that keep what they write
-//! secret, and the redactor that blanks known secrets in texts of others.
+//! Values that must not be seen: a type that cannot print itself, encoders, and the redactor of texts of others.
 
 mod decoders;
 pub mod foreign;
@@ -21,16 +20,14 @@ pub use redactor::Redactor;
 /// What stands where a secret stood.
 pub const BLANK: &str = "***";
 
-/// Keeps this process's memory out of core dumps, and from being read by other processes of the same user. What a
-/// kernel does not offer is done without. A command that is started gets its own memory's default back, which a
-/// limit on the size of dumps would not allow.
+/// Keeps this process's memory out of core dumps, and from other processes of the same user, where the kernel can. A
+/// command that is started gets its own memory's default back, which a limit on the size of dumps would not allow.
 pub fn undumpable() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
-/// A text nobody may see. It has no `Display`, its `Debug` is blank, and its memory, which clones share, is wiped when
-/// the last of them is dropped.
+/// A text nobody may see: no `Display`, a blank `Debug`, and memory, shared by clones, that the last of them wipes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Arc<Zeroizing<String>>);
 
@@ -52,20 +49,14 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Everything but the unreserved characters of RFC 3986.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
-
-/// One path segment or query value, percent-encoded so that it stays one.
+/// One path segment or query value, percent-encoded so that it stays one: all but RFC 3986's unreserved characters.
 pub fn percent(text: &str) -> String {
+    const MARKS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.');
+    const RESERVED: &AsciiSet = &MARKS.remove(b'_').remove(b'~');
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
-/// Whether a field of that name contains a secret: a token (not its type), another session, a password or a key, in English
-/// or in Portuguese.
+/// Whether a field of that name, English or Portuguese, has a token (not its type), a session, a password or a key.
 pub fn names_secret(name: &str) -> bool {
     const PARTS: &str = "token secret passw passphrase pwd accesskey apikey privatekey credential cookie bearer \
         authorization sessionid sessionname senha segredo chave credencia sessao autorizacao jwt";
@@ -85,19 +76,15 @@ pub fn names_secret(name: &str) -> bool {
 
 /// Lower-case hex digits of `bytes`.
 pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |half| char::from(b"0123456789abcdef"[usize::from(half)]);
     let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    halves
-        .map(|half| char::from(DIGITS[usize::from(half)]))
-        .collect()
+    halves.map(digit).collect()
 }
 
 /// MD5 of the parts one after the other, 32 lower-case hex digits.
 pub fn md5_hex(parts: &[&str]) -> Secret {
     let mut hash = md5::Md5::new();
-    for part in parts {
-        hash.update(part.as_bytes());
-    }
+    parts.iter().for_each(|part| hash.update(part));
     Secret::new(hex(&hash.finalize()))
 }
 
@@ -107,9 +94,7 @@ pub fn sha256_hex(text: &str) -> Secret {
     Secret::new(hex(hash.as_ref()))
 }
 
-/// A request body under construction: fields in the order given, each told whether it is secret.
-///
-/// The finished body is a [`Secret`] of its own, and every secret field goes to the redactor with it.
+/// A request body under construction, fields in the order given; each secret one goes to the redactor with it.
 #[derive(Default)]
 pub struct Fields {
     fields: Vec<(&'static str, Secret)>,
@@ -147,10 +132,8 @@ impl Fields {
 
     /// The body as one JSON object of strings.
     pub fn json(&self) -> Secret {
-        let fields = self.fields.iter();
-        let object: Map<String, Value> = fields
-            .map(|(name, value)| ((*name).to_owned(), value.expose().into()))
-            .collect();
+        let member = |(name, value): &(&str, Secret)| ((*name).to_owned(), value.expose().into());
+        let object: Map<String, Value> = self.fields.iter().map(member).collect();
         Secret::new(Value::Object(object).to_string())
     }
 }

@@ -16,8 +16,7 @@ use super::decoders::{find_in_readings, may_be_cut, unaccented, windows_1252};
 use super::foreign::printable;
 use super::{BLANK, Secret, hex};
 
-/// A secret shorter than this is blanked in texts of others only: in our own sentences it would blank words that
-/// merely look like it.
+/// A shorter secret is blanked in texts of others only: our own sentences may have words that merely look like it.
 pub(super) const OWN_TEXT_MIN: usize = 4;
 
 /// The beginning of a secret that tells too much of it if a line's end cuts it, and the beginning of a hash: any four
@@ -86,8 +85,7 @@ impl Redactor {
         self.blank(text, true)
     }
 
-    /// Blanks what can be read in a text. If a secret can be read only after escapes are undone, they are undone in the
-    /// whole text.
+    /// Blanks what can be read in a text. Escapes that must be undone to read a secret are undone in the whole text.
     fn blank(&self, text: &str, own: bool) -> String {
         let known = &mut *self.0.borrow_mut();
         known.index(text.len(), own);
@@ -145,18 +143,15 @@ impl Drop for Known {
 }
 
 impl Known {
-    /// Makes the forms that a text of `length` bytes may contain. An encoding is as long as the secret at least, and a
-    /// sentence of our own contains no other spelling.
+    /// Makes the forms that a text of `length` bytes may hold: encodings are as long, our own texts hold no spelling.
     fn index(&mut self, length: usize, own: bool) {
         while let Some(secret) = self.secrets.get(self.spelled).filter(|_| !own).cloned() {
             self.spelled += 1;
             self.add_all(&spellings(secret.expose()), Kind::Spelling);
         }
         let least = |secret: &Secret| secret.expose().len().clamp(FORM_MIN, DIGITS_MIN);
-        let fitting = self
-            .undigested
-            .extract_if(.., |secret| length >= least(secret));
-        for secret in fitting.collect::<Vec<_>>() {
+        let fits = |secret: &mut Secret| length >= least(secret);
+        for secret in self.undigested.extract_if(.., fits).collect::<Vec<_>>() {
             self.add_all(&digits(secret.expose()), Kind::Digits);
         }
     }
@@ -214,8 +209,7 @@ impl Known {
         hits
     }
 
-    /// Returns the needles that may have the most in common with the beginning of a text, among them all that the text
-    /// begins with, the longest first.
+    /// The needles that may have most in common with a text's start, with all that it begins with, the longest first.
     fn near(&self, text: &[u8]) -> impl Iterator<Item = (&Vec<u8>, &Kind)> {
         // Fewer bytes than a head has are the beginning of nothing that tells too much.
         let word_of = |(word, bit)| Some(self.heads.get(word)? & bit).filter(|bits| *bits != 0);
@@ -288,8 +282,7 @@ fn blanked(text: &str, mut hits: Vec<Range<usize>>) -> Option<String> {
     Some(out).filter(|blanked| *blanked != text)
 }
 
-/// Spells a secret as servers do that cannot echo it byte for byte, and as it reads if what it contains is taken for
-/// escapes.
+/// A secret as servers spell it that cannot echo it byte for byte, and as it reads if parts are taken for escapes.
 fn spellings(secret: &str) -> Vec<Zeroizing<String>> {
     if secret.len() > SPELLING_MAX {
         return Vec::new();
@@ -354,13 +347,11 @@ fn digits(secret: &str) -> Vec<Zeroizing<String>> {
     for (offset, bytes) in (0..3).flat_map(|offset| [(offset, start), (offset, &wide)]) {
         all.push(inside_base64(&STANDARD_NO_PAD, bytes, offset).to_string());
     }
-    all.iter_mut()
-        .for_each(|digits| digits.truncate(DIGITS_MAX));
+    all.iter_mut().for_each(|form| form.truncate(DIGITS_MAX));
     all.into_iter().map(Zeroizing::new).collect()
 }
 
-/// The digits of bytes inside a longer base64 text, `offset` bytes after a group's start, without those that they share
-/// with their neighbours.
+/// The digits of bytes in a longer base64 text, `offset` bytes after a group's start, without those shared with others.
 pub(super) fn inside_base64(
     engine: &GeneralPurpose,
     bytes: &[u8],
