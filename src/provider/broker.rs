@@ -1,7 +1,6 @@
 //! Broker: a user name and a password behind the partner's own token; the session is a JWT.
 //!
-//! Request and fields are the seed document's; header and spelling vary with its later version. The partner's
-//! path is the one of the seed document's samples.
+//! Request, fields and the partner's path are the seed document's; header and spelling vary with its later version.
 //!
 //! | question | answer | source |
 //! |---|---|---|
@@ -166,8 +165,7 @@ fn request(context: &Context<'_>) -> Result<(String, Request)> {
     Ok((user.to_owned(), request))
 }
 
-/// `CodigoRetorno` 1 is success; another value is a refusal even under status 200 (seed document). The later
-/// version leaves it out.
+/// `CodigoRetorno` 1 is success; another is a refusal even under status 200 (seed). The later version leaves it out.
 fn refuses(object: &Json) -> bool {
     has_code(object) && object.text("CodigoRetorno").as_deref() != Some("1")
 }
@@ -209,9 +207,8 @@ fn partner_hint(context: &Context<'_>, mut error: Error) -> Error {
     ))
 }
 
-/// How long the token still lasts: `Created + Expires_In` by the server's clock, which its `Date` tells, and never
-/// longer than `Expires_In`, wherever `Created` lies. `Created` may count milliseconds; in local time it may say that the
-/// token has ended, which none does that has just been handed out.
+/// How long the token still lasts: `Created + Expires_In` by the clock of the server's `Date`, at most `Expires_In`.
+/// `Created` may count milliseconds; in local time it may say that a token has ended that has just been handed out.
 fn remaining(answer: &Json, server_now: Option<Timestamp>) -> Option<SignedDuration> {
     let lasts = lifetime(answer.get("Expires_In")?)?;
     // The year 5138 in seconds, 1973 in milliseconds.

@@ -42,8 +42,7 @@ impl Context<'_> {
         answer.redirected().or_else(refused).map_or(Ok(()), Err)
     }
 
-    /// The JSON object of an answer whose status is a success. Look for a refusal in the answer's body before: real
-    /// servers refuse with 200, 401 and 500 alike.
+    /// The JSON object of a successful answer. Look for a refusal before: real servers refuse with 200, 401 and 500.
     pub fn json(&self, answer: &Response) -> Result<Json> {
         let object = answer.object()?;
         for oddity in &object.oddities {

@@ -1,7 +1,6 @@
 //! Gluocrm, a vtiger CRM: a challenge, then its MD5 with the access key.
 //!
-//! The two steps are the seed document's; codes, life times and the race are measured on real servers, vtiger 8.2,
-//! 8.0 and 7.0.
+//! The two steps are the seed document's; codes, life times and the race are measured on real vtiger 8.2, 8.0 and 7.0.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -217,8 +216,7 @@ impl Provider for Gluo {
         }
     }
 
-    /// A challenge and a login carry none. The server takes the operation from the query or the form, in any case (real
-    /// server).
+    /// A challenge and a login carry none. The operation is in the query or the form, in any case (real server).
     fn takes_session(&self, query: &str, body: &[u8]) -> bool {
         let logs_in = |operation: &str| {
             let mut known = ["getchallenge", "login"].into_iter();
@@ -323,8 +321,7 @@ fn post(context: &Context<'_>, body: &Fields) -> Request {
     Request::post(url, SPEC.content_type, body.form(), body.secrets())
 }
 
-/// The part of a good answer that contains the fields: `result` on a real server, `application/json` in the seed
-/// document's example, or the answer itself.
+/// A good answer's fields: in `result` (real server), in `application/json` (seed document's example), or in itself.
 fn fields(context: &Context<'_>, answer: &Response) -> Result<Json> {
     refusal(answer)?;
     let object = context.json(answer)?;
@@ -375,8 +372,7 @@ fn code(answer: &Response) -> Option<String> {
     refused(answer)?.inner("error")?.text("code")
 }
 
-/// Whether an object says that the session is dead: in its own `success` and `error.code`, and in no other place.
-/// A success contains the record, and messages quote the request.
+/// Whether the session is dead, by the own `success` and `error.code` only: records and messages may quote requests.
 fn is_death(answer: &Json) -> bool {
     let error = answer.exact("error");
     let code = error.and_then(|error| error.get("code")?.as_str());
@@ -388,9 +384,8 @@ fn is_refusal(answer: &Json) -> bool {
     answer.exact("success") == Some(&false.into())
 }
 
-/// Whether the server died over a request, of which a part may have been carried out: so with every request of an id that
-/// was revived without a user, and with some of a living session. vtiger's own page says "Sorry!": a record was
-/// saved whose owner does not exist (recording).
+/// Whether the server died over a request that may be carried out in part: so with each of an id that was revived
+/// without a user, and some of a living one. "Sorry!" is vtiger's own: a record's owner does not exist (recording).
 fn crashed(answer: &Response) -> bool {
     answer.crashed() || answer.status == 200 && answer.page_says("Sorry! Attempt to access")
 }

@@ -1,7 +1,6 @@
 //! HelloCloud, a SuiteCRM 7.10 or later: OAuth2 with client credentials or a password.
 //!
-//! Bodies and fields are the seed document's; refusals and the `index.php` path are measured on a real
-//! SuiteCRM 7.14.
+//! Bodies and fields are the seed document's; refusals and the `index.php` path are measured on a real SuiteCRM 7.14.
 
 mod refusal;
 
@@ -26,8 +25,7 @@ use url::Url;
 /// Content type and accepted type of every call: seed document.
 const MEDIA_TYPE: &str = "application/vnd.api+json";
 const TOKEN_PATH: &str = "Api/access_token";
-/// The folder of the API, and what is added to it on a server without URL rewriting: there the same answers are all
-/// below that (recording).
+/// The folder of the API, and what is added to it on a server without URL rewriting, with the same answers (recording).
 const FOLDER: &str = "Api";
 const UNREWRITTEN: &str = "/index.php";
 /// The session's detail that names the folder, where it is not the usual one.
@@ -309,8 +307,7 @@ fn other_folder(folder: &str) -> String {
     }
 }
 
-/// Asks the API for a path below its folder and, where the API is not there, below the other one; also returns the
-/// folder that answered.
+/// Asks the API for a path below its folder or, if not there, below the other; also returns the one that answered.
 async fn call(
     context: &Context<'_>,
     session: Option<&Session>,
@@ -338,8 +335,7 @@ async fn call(
     }
 }
 
-/// Whether an answer comes from the web server or from SuiteCRM's web pages, which got the request in the API's place
-/// (recording).
+/// Whether an answer comes from the web server or from SuiteCRM's web pages instead of the API (recording).
 fn is_elsewhere(answer: &Response) -> bool {
     let error = |object: Json| object.get("error").map(drop);
     let not_found = answer.status == 404 && answer.any_object().and_then(error).is_none();

@@ -1,5 +1,4 @@
-//! The systems: what each one's protocol is, and nothing else. A provider sees a [`Context`], never the
-//! environment, stdout or the store.
+//! The systems' protocols and nothing else: a provider sees a [`Context`], never the environment, stdout or the store.
 
 mod context;
 
@@ -92,8 +91,7 @@ pub trait Provider {
 
     async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError>;
 
-    /// Renews a session without a login, where [`Spec::renewal`] says that it can be. An error does not say that the
-    /// session is dead.
+    /// Renews a session without a login, if [`Spec::renewal`] says that it can. An error does not say that it is dead.
     async fn renew(&self, _context: &Context<'_>, _session: &Session) -> Result<Renewed> {
         Ok(Renewed::Impossible)
     }
@@ -108,7 +106,7 @@ pub trait Provider {
         Ok(Revocation::Unsupported)
     }
 
-    /// What an answer to a request of the user's says of the session. `None` where more of its body is needed to
+    /// What an answer to a request of the user's says of the session; `None` where only more of its body can
     /// tell, which cannot be once it is `whole`.
     fn judge(&self, answer: &Response, whole: bool) -> Option<Judgement> {
         by_status(answer, whole)
@@ -138,8 +136,8 @@ impl From<Error> for LoginError {
     }
 }
 
-/// What an answer says of the session that its request carried. Only the system's own word counts: not a text
-/// somewhere in the body, and not what stands before the system.
+/// What an answer says of the session of its request. Only the system's own word counts: no text somewhere in the body,
+/// and nothing that stands before the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judgement {
     Alive,
@@ -186,8 +184,7 @@ fn by_object(
 pub enum Life {
     Alive,
     Dead,
-    /// The server fails at it, as it does at no living one. That is no proof, so the session is kept until there is
-    /// another.
+    /// The server fails at it, as at no living one. That is no proof: the session is kept until there is another.
     Broken,
     /// No answer came in time: the server is busy with another request of the session.
     Busy,

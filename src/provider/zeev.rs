@@ -21,8 +21,7 @@ use crate::secret::{Fields, percent};
 use crate::session::Session;
 
 const TOKENS_PATH: &str = "api/2/tokens";
-/// How long the server lets a temporary token live; the answer names no expiry (later document). When it is renewed is
-/// `lifecycle/freshness.rs`'s affair.
+/// How long the server lets a temporary token live; the answer does not say it (later document).
 const LIFETIME: SignedDuration = SignedDuration::from_secs(600);
 
 pub(super) static SPEC: Spec = Spec {

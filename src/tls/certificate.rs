@@ -120,8 +120,7 @@ impl<'a> Certificate<'a> {
     }
 }
 
-/// A time as certificates write it: `YYMMDDHHMMSSZ` for the years from 1950 to 2049, with all four digits of the year
-/// for others.
+/// A time as certificates write it: `YYMMDDHHMMSSZ` for 1950 to 2049, with all four digits of the year for others.
 fn moment((tag, text): (u8, &[u8])) -> Option<UnixTime> {
     let digits = std::str::from_utf8(text).ok()?.strip_suffix('Z')?;
     let century = match (tag, digits.len()) {

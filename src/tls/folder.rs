@@ -48,8 +48,7 @@ fn certificates(path: &Path) -> Option<Vec<CertificateDer<'static>>> {
     (!found.is_empty()).then_some(found)
 }
 
-/// The hash of a subject that `openssl x509 -hash` prints. Names that differ only in case, blanks or encoding have the
-/// same.
+/// The hash that `openssl x509 -hash` prints; names that differ only in case, blanks or encoding have the same.
 fn hash(subject: &[u8]) -> Option<u32> {
     let mut canonical = Vec::new();
     let mut parts = Der(subject);

@@ -30,8 +30,7 @@ pub use verdict::explain;
 /// The largest CA file, in bytes; a system's own is a quarter of a mebibyte.
 const CA_FILE_MAX: usize = 4 * 1024 * 1024;
 
-/// Whom a run trusts: the system's certificates, loaded when they are first needed, and those of `--ca-file`. A server
-/// whose own certificate is in that file is trusted as well.
+/// Whom a run trusts: the system's certificates, loaded when first needed, and those of `--ca-file`, also a server's.
 #[derive(Default)]
 pub struct Trust {
     places: CaLocations,
@@ -40,8 +39,7 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// Reads a CA file at once, so that a wrong one is found before anything is sent. Waits for one that is a pipe no
-    /// longer than `patience`.
+    /// Reads a CA file before anything is sent, since it may be wrong; waits no longer than `patience` for a pipe.
     pub async fn new(
         places: CaLocations,
         ca_file: Option<&Path>,

@@ -1,8 +1,7 @@
 //! Checks that a server's certificate comes from a root of the system's or of `--ca-file`.
 //!
-//! A system keeps its roots twice, as one bundle and as a folder with a file for each. Reading both costs more than
-//! the rest of a login. The folder is needed only for what an administrator put there alone, so it is read only if no
-//! root of the bundle vouches for a server.
+//! A system keeps its roots twice, as a bundle and as a folder. Reading both costs more than the rest of a login, and
+//! the folder is needed for what an administrator put there alone: it is read only if no root of the bundle vouches.
 //!
 //! A root counts if it is a CA's certificate and valid today. Only roots that a server's chain names are parsed.
 
@@ -332,9 +331,8 @@ async fn certificates(path: Option<&Path>) -> Vec<CertificateDer<'static>> {
     plain.unwrap_or_else(|| in_pem(&pem).filter_map(Result::ok).collect())
 }
 
-/// Reads a plain bundle, with 64 digits a line. The usual reader would do, but its base64 takes the same time for every
-/// digit, as secrets need and certificates don't: an https login takes 13.2 million instructions with it, and 7.4 million
-/// with this.
+/// Reads a plain bundle, with 64 digits a line. The usual reader's base64 takes the same time for every digit, as
+/// secrets need: an https login takes 13.2 million instructions with it, and 7.4 million with this.
 fn parse(text: &str) -> Option<Vec<CertificateDer<'static>>> {
     let mut found = Vec::new();
     let mut rest = text;

@@ -42,8 +42,7 @@ fn text<'a>(object: &'a Json, name: &str) -> Option<&'a str> {
     object.exact(name)?.as_str()
 }
 
-/// Whether an answer says that the refresh token is dead, or was never this server's (recording; `invalid_grant`:
-/// RFC 6749).
+/// Whether the refresh token is dead, or was never this server's (recording; `invalid_grant`: RFC 6749).
 pub(super) fn refresh_is_dead(answer: &Response) -> bool {
     let object = answer.any_object();
     let code = object.as_ref().and_then(|object| text(object, "error"));
@@ -109,8 +108,8 @@ pub(super) fn no_rules(host: &str) -> Error {
         hint "it needs the rules in SuiteCRM's .htaccess, or PATH_INFO for Api/index.php")
 }
 
-/// The failure of a request that the API itself refused (400: recording; the others: JSON:API, assumed). What looks like a
-/// session without a user may be about a record of the module Users.
+/// The API's own refusal of a request (400: recording; the others: JSON:API, assumed). What looks like a session
+/// without a user may be about a record of the module Users.
 fn refused(answer: &Response, detail: &str) -> Error {
     let host = &answer.host;
     let gone = detail.strip_prefix(USER_GONE.0);
@@ -130,8 +129,7 @@ pub(super) fn admit(context: &Context<'_>, answer: &Response) -> Result<()> {
     explain(answer).map_or_else(|| context.admit(answer), Err)
 }
 
-/// The same for an answer to a login. A real server refuses wrong credentials with status 500 and a sentence, wrong
-/// secrets with 401 and a code.
+/// The same for a login: a real server refuses credentials with 500 and a sentence, secrets with 401 and a code.
 pub(super) fn accept(context: &Context<'_>, answer: &Response) -> Result<()> {
     admit(context, answer)?;
     let object = answer.any_object();
