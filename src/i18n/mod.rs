@@ -4,15 +4,55 @@
 //! The English sentence is the catalogue's key, so that the code can be read and searched. Nothing is looked up
 //! before something is shown, and nothing at all for English.
 
-mod lang;
-mod time;
-
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::sync::LazyLock;
 
-pub use lang::Lang;
-pub use time::{local, span};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// The languages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Lang {
+    #[default]
+    En,
+    PtBr,
+}
+
+impl Lang {
+    /// The languages' names, in their order, as `--lang` takes them.
+    pub const NAMES: [&'static str; 2] = ["en", "pt-BR"];
+
+    /// The language of a name such as `pt-BR`, `pt`, `pt_BR.UTF-8` or `en_US`.
+    pub fn named(name: &str) -> Option<Self> {
+        match &*code(name).to_ascii_lowercase() {
+            "en" => Some(Self::En),
+            "pt" => Some(Self::PtBr),
+            _ => None,
+        }
+    }
+
+    /// The language of a machine's locale: the first of `LC_ALL`, `LC_MESSAGES` and `LANG` that is set says which
+    /// one, as POSIX has it, and where that is not `C`, the list in `LANGUAGE` goes before it, as gettext has it.
+    /// English for every other language.
+    pub fn of_locale<'a>(variable: impl Fn(&str) -> Option<&'a str>) -> Self {
+        let set = |name: &&str| variable(name).filter(|value| !value.is_empty());
+        let Some(locale) = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(set) else {
+            return Self::En;
+        };
+        if ["C", "POSIX"].contains(&code(locale)) {
+            return Self::En;
+        }
+        let preferred = set(&"LANGUAGE").unwrap_or_default().split(':');
+        let named = preferred.chain([locale]).find_map(Self::named);
+        named.unwrap_or_default()
+    }
+}
+
+/// The language's code in a locale's name: what stands before territory, encoding and variant.
+fn code(name: &str) -> &str {
+    name.split(['-', '_', '.', '@']).next().unwrap_or_default()
+}
 
 /// The Portuguese of the English. Two lines an entry, with an empty line or a comment between entries.
 static PORTUGUESE: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
@@ -179,6 +219,22 @@ macro_rules! value_of {
 
 pub(crate) use {tr, value_of};
 
+/// A duration in the unit that says enough, cut off.
+pub fn span(seconds: i64) -> Text {
+    match seconds {
+        ..=119 => tr!("{seconds}s", seconds),
+        120..=7199 => tr!("{minutes}min", minutes = seconds / 60),
+        7200..=172_799 => tr!("{hours}h", hours = seconds / 3600),
+        _ => tr!("{days} days", days = seconds / 86_400),
+    }
+}
+
+/// A moment by the clock on the reader's wall; where nobody tells which that is, in UTC.
+pub fn local(at: Timestamp) -> String {
+    let zone = TimeZone::try_system().unwrap_or(TimeZone::UTC);
+    at.to_zoned(zone).strftime("%Y-%m-%d %H:%M %Z").to_string()
+}
+
 #[cfg(test)]
 impl PartialEq<&str> for Text {
     fn eq(&self, english: &&str) -> bool {
@@ -208,5 +264,15 @@ mod tests {
         let text = tr!("{origin}: {list}", origin, list);
         assert_eq!(text.render(Lang::PtBr), "x e y: a ou b");
         assert_eq!(text.render(Lang::En), "x and y: a or b");
+    }
+
+    #[test]
+    fn durations_are_told_in_the_unit_that_says_enough() {
+        let table = "0 0s|119 119s|120 2min|7199 119min|7200 2h|172799 47h|172800 2 days|\
+            9223372036854775807 106751991167300 days";
+        for row in table.split('|') {
+            let (seconds, words) = row.split_once(' ').expect(row);
+            assert_eq!(span(seconds.parse().expect(row)), words);
+        }
     }
 }

@@ -12,8 +12,9 @@ use super::setting::{Origin, bad_value};
 use super::suggest::may_be_secret;
 use super::{command, value};
 use crate::declaration::{FLAG, Spec};
-use crate::error::{Result, error};
+use crate::error::Result;
 use crate::files;
+use crate::i18n::tr;
 use crate::secret::Secret;
 
 /// A snapshot of the process's environment. It has no `Debug`: variables hold secrets.
@@ -38,12 +39,7 @@ impl Environment {
         let Some(value) = self.vars.get(OsStr::new(name)) else {
             return Ok(None);
         };
-        let bad = || {
-            error!(
-                BadSetting,
-                "{name} from the environment is not valid UTF-8", name
-            )
-        };
+        let bad = || bad_value(name, &Origin::Environment, tr!("is not valid UTF-8"));
         let value = value.to_str().ok_or_else(bad)?;
         Ok(Some(value).filter(|value| !value.trim().is_empty()))
     }
@@ -87,9 +83,8 @@ impl Environment {
 
     /// Whether a CI system runs this, where no person sits. `CI=false` says that none does.
     pub fn is_ci(&self) -> bool {
-        let is_off = |value: &OsStr| FLAG[1].iter().any(|word| value.eq_ignore_ascii_case(word));
-        self.path("CI")
-            .is_some_and(|value| !is_off(value.as_os_str()))
+        let ci = self.path("CI").map(Path::as_os_str);
+        ci.is_some_and(|value| !FLAG[1].iter().any(|word| value.eq_ignore_ascii_case(word)))
     }
 
     pub fn cwd(&self) -> &Path {

@@ -9,16 +9,14 @@ mod resolve;
 mod setting;
 mod sources;
 mod suggest;
-mod target;
 mod value;
 
 pub use envfile::fill;
 pub use environment::Environment;
-pub use names::{Form, is_setting};
+pub use names::{Form, is_setting, target, target_meant};
 pub use plan::Plan;
 pub use resolve::{Questions, answer, find, questions};
 pub use setting::{Origin, Setting};
 pub use sources::{GATEWAY, Sources};
 pub use suggest::{nearest, variable_meant};
-pub use target::{target, target_meant};
 pub use value::{Wrapping, wrapped};

@@ -1,7 +1,15 @@
-//! Which variables are ours: `PREFIX_FIELD`, `PREFIX__ACCOUNT__FIELD`, and a secret's `_FILE` and `_CMD`.
+//! Names: which variables are ours (`PREFIX_FIELD`, `PREFIX__ACCOUNT__FIELD`, a secret's `_FILE` and `_CMD`), and what
+//! TARGET stands for: a provider, an alias of it, or one of its accounts.
 
+use super::suggest::nearest;
 use crate::declaration::{Field, Spec, Target};
+use crate::error::{Error, Result, error};
+use crate::i18n::tr;
 use crate::provider;
+use crate::secret::foreign::printable;
+
+/// How much of a mistyped name is shown.
+const SHOWN: usize = 40;
 
 /// How a variable gives its field's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,11 +72,10 @@ pub fn is_setting(name: &str) -> bool {
 
 /// The system whose settings begin like this variable's name, and what stands behind that.
 pub(super) fn system(variable: &str) -> Option<(&'static Spec, &str)> {
-    let behind =
-        |spec: &Spec| after(&[spec.id], variable).or_else(|| after(spec.aliases, variable));
-    provider::specs()
-        .into_iter()
-        .find_map(|spec| Some((spec, behind(spec)?)))
+    let after = |names: &[&str]| after(names, variable);
+    let behind = |spec: &Spec| after(&[spec.id]).or_else(|| after(spec.aliases));
+    let mut specs = provider::specs().into_iter();
+    specs.find_map(|spec| Some((spec, behind(spec)?)))
 }
 
 /// What follows one of these names in a variable, in letters of any case.
@@ -114,33 +121,77 @@ pub(super) fn is_account(text: &str) -> bool {
     !text.is_empty() && !text.contains("__") && text.bytes().all(allowed)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Reads `gluo`, an alias, or `gluo@filial`, in letters of any case.
+pub fn target(text: &str) -> Result<Target> {
+    let lower = text.to_ascii_lowercase();
+    let mut parts = lower.splitn(2, '@');
+    let (name, account) = (parts.next().unwrap_or_default(), parts.next());
+    let is_called = |spec: &&'static Spec| called(spec).any(|known| known == name);
+    let spec = provider::specs().into_iter().find(is_called);
+    let spec = spec.ok_or_else(|| unknown(name))?;
+    if let Some(account) = account.filter(|account| !is_account(account)) {
+        let error = if account.is_empty() {
+            error!(Usage, "the account's name is missing after @")
+        } else {
+            let account = shown(account);
+            error!(Usage, "`{account}` is not a valid account name", account)
+        };
+        return Err(error.hint(tr!(
+            "an account's name consists of a-z, 0-9 and single _, as in `{id}@filial`",
+            id = spec.id
+        )));
+    }
+    Ok(Target::new(spec, account.map(str::to_owned)))
+}
 
-    #[test]
-    fn variables_are_taken_apart() {
-        // The variable, then target, field and form.
-        let ours = "\
-            GLUO_URL gluo URL Plain
-            GLUO_ACCESS_KEY gluo ACCESS_KEY Plain
-            GLUO_ACCESS_KEY_FILE gluo ACCESS_KEY File
-            GLUO_ACCESS_KEY_CMD gluo ACCESS_KEY Command
-            GLUO_ALLOW_HTTP gluo ALLOW_HTTP Plain
-            GLUO__FILIAL__URL gluo@filial URL Plain
-            GLUO__A_1__ACCESS_KEY_CMD gluo@a_1 ACCESS_KEY Command
-            GLUO__A___URL gluo@a_ URL Plain
-            GLUO___A__URL gluo@_a URL Plain";
-        for line in ours.lines().map(str::trim) {
-            let name = parse(line.split(' ').next().expect("a variable")).expect(line);
-            let (variable, field) = (name.variable(), name.field.name);
-            let found = format!("{variable} {} {field} {:?}", name.target, name.form);
-            assert_eq!(found, line);
-        }
-        let others = "|GLUO____A__URL|GLUO__A__B__URL|GLUO____URL|GLUO__FILIAL_URL|GLUO__filial__URL|GLUO__\u{c9}__URL|\
-            GLUO_URL_FILE|GLUO_URL_CMD|GLUO_TOKEN|gluo_url|XGLUO_URL|GLUOURL";
-        for text in others.split('|') {
-            assert!(parse(text).is_none(), "{text}");
+fn called(spec: &'static Spec) -> impl Iterator<Item = &'static str> {
+    std::iter::once(spec.id).chain(spec.aliases.iter().copied())
+}
+
+/// The system or the account that an unknown name was meant to be.
+pub fn target_meant(name: &str) -> Option<String> {
+    let known = |spec: &'static Spec| {
+        let names = called(spec).chain(spec.known_as.iter().copied());
+        names.map(|name| (name, spec.id))
+    };
+    let known: Vec<_> = provider::specs().into_iter().flat_map(known).collect();
+    let of = |name: &str| known.iter().find(|(known, _)| *known == name);
+    let id = |(_, id): &(&str, &str)| (*id).to_owned();
+    // `gluo-crm` is an alias with a mark in it.
+    let whole = name.replace(|c: char| !c.is_alphanumeric(), "");
+    let split = |mark| {
+        let (system, account) = name.split_once(mark)?;
+        Some(target(&[system, "@", account].concat()).ok()?.to_string())
+    };
+    let account = || ["__", "_", "/", ":", ".", "-"].into_iter().find_map(split);
+    let near = || of(nearest(name, known.iter().map(|(name, _)| *name))?).map(id);
+    of(&whole).map(id).or_else(account).or_else(near)
+}
+
+fn unknown(name: &str) -> Error {
+    let before = name.split_once('=').map(|(before, _)| before);
+    let url = name.contains("://").then_some(name);
+    if let Some(setting) = url.or(before) {
+        return error!(
+            Usage, "`{setting}` is not a target", setting = shown(setting);
+            hint "the URL and the other settings come from the environment or .env: `crmauth providers` lists them"
+        );
+    }
+    let error = error!(Usage, "no system is called `{name}`", name = shown(name));
+    let parts = name.split([',', ';', '+', ' ']);
+    let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+    let several = parts.len() > 1 && parts.iter().all(|part| target(part).is_ok());
+    let several = Some(parts.join(" ")).filter(|_| several);
+    let all = || nearest(name, ["--all"]).map(str::to_owned);
+    match several.or_else(|| target_meant(name)).or_else(all) {
+        Some(known) => error.hint(tr!("did you mean `{known}`?", known)),
+        None => {
+            let ids: Vec<&str> = provider::specs().iter().map(|spec| spec.id).collect();
+            error.hint(tr!("the systems are {ids}", ids = ids.join(", ")))
         }
     }
+}
+
+fn shown(text: &str) -> String {
+    printable(text).chars().take(SHOWN).collect()
 }

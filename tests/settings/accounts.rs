@@ -346,6 +346,9 @@ fn what_makes_a_target() {
         CLIENT|HELLOCLOUD_USERNAME=u HELLOCLOUD__A__USERNAME=u|hellocloud hellocloud@a
         |link=h username=u acceskey=k|gluo
         acceskey=k username=u|link=h username=u|
+        GLUO__A___URL=h GLUO___A__URL=h GLUO__A_1__ACCESS_KEY_CMD=h||gluo@_a gluo@a_ gluo@a_1
+        GLUO____A__URL=h GLUO__A__B__URL=h GLUO____URL=h GLUO__FILIAL_URL=h GLUO__filial__URL=h||
+        GLUO__\u{c9}__URL=h GLUO_URL_FILE=h GLUO_URL_CMD=h gluo_url=h XGLUO_URL=h GLUOURL=h||
         GLUO_TOKEN=t CRMAUTH_STORE=none||";
     let rows = rows.replace("CLIENT|", "HELLOCLOUD_URL=h HELLOCLOUD_CLIENT_SECRET=s|");
     for row in rows.lines().map(str::trim) {
