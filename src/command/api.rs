@@ -12,7 +12,7 @@ use super::delivery::spare_settings;
 use super::{Run, seconds_or_none, target_help};
 use crate::error::{Cause, Error, Result, error};
 use crate::http::random_part;
-use crate::http::response::{Json, in_front, server_failed, status_error};
+use crate::http::response::{Json, server_failed, status_error};
 use crate::i18n::tr;
 use crate::json::indented;
 use crate::lifecycle::{Account, Active, Answer, Want};
@@ -151,8 +151,8 @@ async fn send<'a>(
 fn verdict(answer: &Answer, account: &Account<'_>, typed: &Typed) -> Result<u8> {
     let (target, response) = (account.target(), &answer.response);
     let (host, status) = (&response.host, response.status);
-    if response.refused_in_front(target.spec.refuses_in_json) {
-        return Err(in_front(host, status));
+    if let Some(error) = response.refused_in_front(target.spec.refuses_in_json) {
+        return Err(error);
     }
     warn_of_oddities(answer, account);
     // Where a long answer is JSON, any words may be in it.

@@ -343,8 +343,6 @@ mod tests {
         let note = "<br />\n<b>Deprecated</b>:  Using ${var}, use {$var} in <b>/a.php</b><br />\n";
         let many = "PHP Notice:  {closure} in a.php\n".repeat(1000);
         for (before, after) in [
-            ("\u{feff} ", "\r\n"),
-            ("\r\n\u{feff}\n\n\u{feff}", "\u{feff}\n"),
             ("<br />\n<b>Warning</b>: x {closure} in /a.php\n", ""),
             ("<br /><b>Warning</b><br />", ""),
             ("", "<br />\n<b>Notice</b>: y"),

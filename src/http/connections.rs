@@ -94,10 +94,8 @@ impl Http {
         deadline: Instant,
     ) -> Result<Connection, Broken> {
         let left = deadline.saturating_duration_since(Instant::now());
-        let limit = match self.connect_limit < left {
-            true => self.connect_limit,
-            false => left.mul_f64(CONNECT_SHARE),
-        };
+        let (whole, share) = (self.connect_limit, left.mul_f64(CONNECT_SHARE));
+        let limit = if whole < left { whole } else { share };
         if route.encrypted {
             self.trust.config().await?;
         }

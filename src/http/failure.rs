@@ -47,19 +47,20 @@ pub(super) enum Again {
 
 /// Explains why there is no answer over a connection.
 pub(super) fn explain(error: hyper::Error, request: &Request, connection: &Connection) -> Failure {
-    let (host, heads, doubt) = (&host_of(&request.url), &connection.heads, request.doubt());
+    let (host, doubt) = (&host_of(&request.url), request.doubt());
+    let (how, is_http) = connection.heads.seen();
     let mut again = Again::Never;
     let explained = if let Some(refusal) = tls::explain(&error, host) {
         // With TLS 1.3 a server that wants a certificate of ours says so after the handshake.
         refusal
-    } else if error.is_parse() && heads.how() == Head::Ambiguous {
+    } else if error.is_parse() && how == Head::Ambiguous {
         heads::ambiguous(host)
     } else if error.is_parse_too_large() {
         error!(
             TooLarge, "{host}'s answer has too many or too large headers", host;
             hint "the server itself has answered; its log, or its administrator, can say more"
         )
-    } else if error.is_parse() && heads.is_http() {
+    } else if error.is_parse() && is_http {
         heads::malformed(host)
     } else if error.is_user() {
         error!(
@@ -71,10 +72,7 @@ pub(super) fn explain(error: hyper::Error, request: &Request, connection: &Conne
     } else if error.is_parse() || spoke_first(&error) {
         error!(NotHttp, "{host} is not an HTTP server", host)
     } else {
-        again = match connection.answered {
-            Some(_) => Again::HungUp,
-            None => Again::Lost,
-        };
+        again = (connection.answered).map_or(Again::Lost, |_| Again::HungUp);
         error!(
             Closed,
             "{host} closed the connection before answering{doubt}", host, doubt

@@ -44,21 +44,14 @@ impl Heads {
     }
 
     pub(super) fn expect_another(&self) {
-        let coming = Some(Vec::new());
-        *self.state() = State {
-            coming,
-            ..State::default()
-        };
+        *self.state() = State::default();
+        self.state().coming = Some(Vec::new());
     }
 
-    /// How the answer's head came, or as much of it as there is.
-    pub(super) fn how(&self) -> Head {
-        self.state().how
-    }
-
-    /// Whether it began as one of HTTP does.
-    pub(super) fn is_http(&self) -> bool {
-        self.state().is_http
+    /// How the answer's head came, or as much of it as there is, and whether it began as one of HTTP does.
+    pub(super) fn seen(&self) -> (Head, bool) {
+        let state = self.state();
+        (state.how, state.is_http)
     }
 }
 
@@ -161,10 +154,8 @@ fn judge(head: &[u8]) -> Head {
         }
     }
     // RFC 9112, 6.3: the length does not count, and who reads it nevertheless takes the rest for another answer.
-    match coded && length.is_some() {
-        true => how.max(Head::Odd),
-        false => how,
-    }
+    let odd = coded && length.is_some();
+    if odd { how.max(Head::Odd) } else { how }
 }
 
 /// Whether a line's name is one of [`FRAMING`], its blanks removed.

@@ -30,12 +30,10 @@ pub struct Json {
 impl Json {
     /// A field's value, whatever it is; `null` counts as absent.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        let named = self.fields.get(name).or_else(|| {
-            let mut fields = self.fields.iter();
-            let (_, value) = fields.find(|(other, _)| other.eq_ignore_ascii_case(name))?;
-            Some(value)
-        });
-        named.filter(|value| !value.is_null())
+        let mut fields = self.fields.iter();
+        let mut other = || fields.find(|(other, _)| other.eq_ignore_ascii_case(name));
+        let found = self.fields.get(name).or_else(|| Some(other()?.1));
+        found.filter(|value| !value.is_null())
     }
 
     /// A field's value under exactly this name; `null` counts as absent.

@@ -45,7 +45,6 @@ use hyper::body::Incoming;
 pub use hyper::header::{
     self as headers, ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
-use hyper::header::{CACHE_CONTROL, TRANSFER_ENCODING};
 pub use proxy_url::Proxies;
 pub use request::{Effect, Request, authorization, is_harmless};
 pub use retry::random_part;
@@ -138,15 +137,13 @@ impl Channel<'_> {
             Ok(answer) => tr!("HTTP {status}", status = answer.status),
             Err(failure) => tr!("{code}", code = failure.error.cause.code()),
         };
-        let (method, origin) = (&request.method, self.settings.url.origin());
-        let (path, elapsed) = (request.path(), started.elapsed().as_millis());
         let line = tr!(
             "{method} {origin}{path}: {what}, {elapsed} ms",
-            method,
-            origin,
-            path,
+            method = request.method,
+            origin = self.settings.url.origin(),
+            path = request.path(),
             what,
-            elapsed
+            elapsed = started.elapsed().as_millis()
         );
         self.report.trace(Some(self.target()), line);
         if !whole {
@@ -182,7 +179,7 @@ impl Channel<'_> {
 
     /// Shows the heads of a request of the user's own and of its answer (`-vv`); what may be a secret is blanked.
     fn trace_heads(&self, request: &Request, outcome: &Outcome) {
-        const SHOWN: [HeaderName; 3] = [ACCEPT, CONTENT_TYPE, CACHE_CONTROL];
+        const SHOWN: [HeaderName; 3] = [ACCEPT, CONTENT_TYPE, headers::CACHE_CONTROL];
         for (name, value) in &request.headers {
             let shown = SHOWN.contains(name).then(|| value.expose());
             let line = ["> ", name.as_str(), ": ", shown.unwrap_or(BLANK)].concat();
@@ -204,10 +201,10 @@ impl Channel<'_> {
         let (connection, response) = self.ask(request, route, fresh).await?;
         self.warn_of_plain_text(url, &connection, route);
         let (status, headers) = (response.status().as_u16(), response.headers());
-        if coding(headers, TRANSFER_ENCODING) == Coding::Real {
+        if coding(headers, hyper::header::TRANSFER_ENCODING) == Coding::Real {
             return Err(compressed(&host_of(url), status).into());
         }
-        match connection.heads.how() {
+        match connection.heads.seen().0 {
             Head::Regular => self.http.keep(connection, route, url),
             // Its connection ends: what comes next on it may be a part of this answer.
             Head::Odd => {

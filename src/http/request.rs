@@ -5,10 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{
-    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
-    PROXY_AUTHORIZATION, USER_AGENT,
-};
+use hyper::header::{self, ACCEPT, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Uri};
 use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
@@ -25,7 +22,10 @@ use crate::secret::{BLANK, Secret};
 /// What every request of our own says of us, unless it says otherwise.
 const OURS: [(HeaderName, &str); 2] = [
     (ACCEPT, "application/json"),
-    (USER_AGENT, concat!("crmauth/", env!("CARGO_PKG_VERSION"))),
+    (
+        header::USER_AGENT,
+        concat!("crmauth/", env!("CARGO_PKG_VERSION")),
+    ),
 ];
 
 /// Whether a method changes nothing, so that a request may be sent again whatever became of it.
@@ -34,6 +34,7 @@ pub fn is_harmless(method: &Method) -> bool {
 }
 
 /// A request to a target's server.
+#[must_use]
 pub struct Request {
     pub(super) method: Method,
     pub url: Url,
@@ -84,20 +85,18 @@ impl Request {
     /// A POST of a body; `secrets` are the secret values in it.
     pub fn post(url: Url, content_type: &str, body: Secret, secrets: &[Secret]) -> Self {
         let mut request = Self::new(Method::POST, url)
-            .header(CONTENT_TYPE, Secret::new(content_type.to_owned()))
+            .header(header::CONTENT_TYPE, Secret::new(content_type.to_owned()))
             .parts(vec![Part::bytes(body.expose())]);
         request.secrets = secrets.to_vec();
         request
     }
 
-    #[must_use]
     pub fn header(mut self, name: HeaderName, value: Secret) -> Self {
         self.headers.push((name, value));
         self
     }
 
     /// A body in parts, of which files are read as they are sent.
-    #[must_use]
     pub fn parts(mut self, parts: Vec<Part>) -> Self {
         self.body = parts;
         self
@@ -112,7 +111,6 @@ impl Request {
     }
 
     /// Passes somebody else's headers and body on as they are.
-    #[must_use]
     pub fn pass(mut self, headers: HeaderMap, body: Bytes) -> Self {
         self.body = vec![Part::Bytes(body)];
         self.passed = Some(headers);
@@ -121,7 +119,6 @@ impl Request {
 
     /// Passes headers on and a body as it comes, of which a part was read before. While it moves, the answer may take
     /// its time.
-    #[must_use]
     pub fn stream(mut self, headers: HeaderMap, read: Bytes, rest: Incoming) -> Self {
         self.stream = Some(Cell::new(Some(rest)));
         self.pass(headers, read)
@@ -145,13 +142,11 @@ impl Request {
     }
 
     /// Asks every cache on the way for the server's own answer.
-    #[must_use]
     pub fn no_cache(self) -> Self {
-        self.header(CACHE_CONTROL, Secret::new("no-cache".to_owned()))
+        self.header(header::CACHE_CONTROL, Secret::new("no-cache".to_owned()))
     }
 
     /// Asks for another type than `application/json`.
-    #[must_use]
     pub fn accept(mut self, media_type: &str) -> Self {
         // Before all but the body's type, so that the order of calls changes no byte on the wire.
         let place = usize::from(!self.body.is_empty());
@@ -161,13 +156,12 @@ impl Request {
     }
 
     /// Sends `Authorization: Bearer …`.
-    #[must_use]
     pub fn bearer(self, token: &Secret) -> Self {
-        self.secret(token).header(AUTHORIZATION, bearer(token))
+        self.secret(token)
+            .header(header::AUTHORIZATION, bearer(token))
     }
 
     /// Names a secret that is in the URL.
-    #[must_use]
     pub fn secret(mut self, secret: &Secret) -> Self {
         self.secrets.push(secret.clone());
         self
@@ -179,7 +173,6 @@ impl Request {
     }
 
     /// Says what effect the request may have had if its answer is lost; the default is a login.
-    #[must_use]
     pub fn effect(mut self, effect: Effect) -> Self {
         self.effect = effect;
         self
@@ -224,7 +217,7 @@ impl Request {
             None => &self.url[Position::BeforePath..Position::AfterQuery],
         };
         if let Some(authorization) = proxy.and_then(|proxy| proxy.authorization.as_ref()) {
-            headers.append(PROXY_AUTHORIZATION, sensitive(authorization)?);
+            headers.append(header::PROXY_AUTHORIZATION, sensitive(authorization)?);
         }
         let host = HeaderValue::try_from(host_of(&self.url));
         let (Ok(uri), Ok(host)) = (target.parse::<Uri>(), host) else {
@@ -233,7 +226,7 @@ impl Request {
                 "the URL has a character that no request can carry"
             ));
         };
-        headers.entry(HOST).or_insert(host);
+        headers.entry(header::HOST).or_insert(host);
         let rest = self.stream.as_ref().and_then(Cell::take);
         let body = Payload::new(&self.body, rest, &self.moved);
         let mut request = hyper::Request::new(body);

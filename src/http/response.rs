@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{
-    CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
-};
+use hyper::header::{self, CONTENT_ENCODING, HeaderMap, LOCATION};
 use hyper::{Method, StatusCode, Version};
 use jiff::Timestamp;
 
@@ -69,8 +67,8 @@ impl Response {
         let url = &request.url;
         let (head, rest) = response.into_parts();
         let headers = head.headers;
-        let date = text_header(&headers, DATE).and_then(http_date);
-        let wait = text_header(&headers, RETRY_AFTER);
+        let date = text_header(&headers, header::DATE).and_then(http_date);
+        let wait = text_header(&headers, header::RETRY_AFTER);
         Self {
             host: host_of(url),
             https: url.scheme() == "https",
@@ -96,7 +94,7 @@ impl Response {
     /// Whether it asks for a password as web servers and proxies do, and APIs do not.
     pub fn asks_for_password(&self) -> bool {
         const SCHEMES: [&str; 4] = ["basic", "digest", "ntlm", "negotiate"];
-        let challenges = self.headers.get_all(WWW_AUTHENTICATE).iter();
+        let challenges = self.headers.get_all(header::WWW_AUTHENTICATE).iter();
         let challenges = challenges.filter_map(|value| value.to_str().ok());
         // A header may contain several challenges with their parameters.
         let mut words = challenges.flat_map(|challenges| challenges.split([',', ' ', '\t']));
@@ -223,7 +221,7 @@ impl Response {
     }
 
     fn text(&self) -> Body<'_> {
-        let content_type = text_header(&self.headers, CONTENT_TYPE);
+        let content_type = text_header(&self.headers, header::CONTENT_TYPE);
         Body::new(&self.body, content_type, self.unwraps)
     }
 
@@ -237,12 +235,19 @@ impl Response {
         self.text().trimmed().starts_with(b"<")
     }
 
-    /// Whether a web server or a proxy refused the request before the system saw it. `always_json` says that the
+    /// The error where a web server or a proxy refused the request before the system saw it. `always_json` says that the
     /// system's own refusals are always JSON.
-    pub fn refused_in_front(&self, always_json: bool) -> bool {
-        matches!(self.status, 401 | 403)
-            && (self.asks_for_password()
-                || always_json && self.is_markup() && self.any_object().is_none())
+    pub fn refused_in_front(&self, always_json: bool) -> Option<Error> {
+        let page = || always_json && self.is_markup() && self.any_object().is_none();
+        if !matches!(self.status, 401 | 403) || !(self.asks_for_password() || page()) {
+            return None;
+        }
+        let (host, status) = (&self.host, self.status);
+        let error = error!(
+            InFront, "a web server or proxy in front of {host} refused the request (HTTP {status})", host, status;
+            hint "the system itself was not asked: ask the administrator of that server or proxy to let this machine through"
+        );
+        Some(error.status(status))
     }
 
     /// The error for a status that is not a success, with what the server says about it.
@@ -349,15 +354,6 @@ pub fn server_failed(host: &str, status: u16) -> Error {
     let error = error!(
         Status, "{host} failed: its program ended without an answer (HTTP {status})", host, status;
         hint "the URL is not the problem; the server's own log says why (PHP: error_log)"
-    );
-    error.status(status)
-}
-
-/// The error for [`Response::refused_in_front`].
-pub fn in_front(host: &str, status: u16) -> Error {
-    let error = error!(
-        InFront, "a web server or proxy in front of {host} refused the request (HTTP {status})", host, status;
-        hint "the system itself was not asked: ask the administrator of that server or proxy to let this machine through"
     );
     error.status(status)
 }

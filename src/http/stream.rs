@@ -122,12 +122,8 @@ impl Body for Payload {
                 (Poll::Pending, None) => return Poll::Pending,
                 (Poll::Pending, Some(patience)) => {
                     let sleep = || Box::pin(tokio::time::sleep(patience));
-                    ready!(
-                        this.waiting
-                            .get_or_insert_with(sleep)
-                            .as_mut()
-                            .poll(context)
-                    );
+                    let waiting = this.waiting.get_or_insert_with(sleep);
+                    ready!(waiting.as_mut().poll(context));
                     Some(Err(io::Error::from(io::ErrorKind::TimedOut).into()))
                 }
             },

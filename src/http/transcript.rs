@@ -126,10 +126,8 @@ impl Draw<'_> {
     /// A body: its JSON, and the text around that; or what else it is.
     fn body(&self, body: &[u8]) -> (Value, Option<String>) {
         let read = Body::new(body, None, false);
-        let kind = match read.trimmed().starts_with(b"<") {
-            true => "HTML",
-            false => "text",
-        };
+        let html = read.trimmed().starts_with(b"<");
+        let kind = if html { "HTML" } else { "text" };
         let text = String::from_utf8_lossy(body);
         let words = self.transcript.words.iter();
         let said = words.filter(|word| word.len() > 8 && text.contains(**word));
@@ -149,10 +147,8 @@ impl Draw<'_> {
     fn headers<'h>(&self, headers: impl Iterator<Item = (&'h str, &'h [u8])>) -> Value {
         fn known(word: &str) -> &str {
             let mut words = HTTP_WORDS.split_ascii_whitespace();
-            match words.any(|known| known.eq_ignore_ascii_case(word)) {
-                true => word,
-                false => "…",
-            }
+            let known = words.any(|known| known.eq_ignore_ascii_case(word));
+            if known { word } else { "…" }
         }
         let drawn = headers.map(|(name, value)| {
             let value = String::from_utf8_lossy(value);
@@ -233,11 +229,11 @@ impl Draw<'_> {
     }
 
     /// A part of a path, if it is one of the protocol's own.
-    fn segment<'s>(&self, segment: &'s str) -> &'s str {
-        let part_of = |word: &&str| word.split(['/', '?']).any(|part| part == segment);
-        let known = self.transcript.words.iter().any(part_of) && !self.is_typed(segment);
-        if known || segment.is_empty() {
-            segment
+    fn segment<'s>(&self, part: &'s str) -> &'s str {
+        let part_of = |word: &&str| word.split(['/', '?']).any(|other| other == part);
+        let known = self.transcript.words.iter().any(part_of) && !self.is_typed(part);
+        if known || part.is_empty() {
+            part
         } else {
             "…"
         }

@@ -12,7 +12,7 @@ use super::services::Services;
 use crate::declaration::{BaseUrl, Settings};
 use crate::error::{Cause, Error, Result, error};
 use crate::files;
-use crate::http::response::{self, Response};
+use crate::http::response::Response;
 use crate::http::{Channel, Request};
 use crate::i18n::{self, Text, span, tr};
 use crate::provider::{self, Life, Match, Provider, System};
@@ -250,15 +250,13 @@ async fn knock(system: System, channel: &Channel<'_>, url: &BaseUrl) -> Result<L
 
 /// What an answer says is wrong, whatever system was asked for; a login would say the same.
 fn told(system: System, answer: &Response) -> Option<Error> {
-    if answer.refused_in_front(system.spec().refuses_in_json) {
-        return Some(response::in_front(&answer.host, answer.status));
-    }
+    let in_front = answer.refused_in_front(system.spec().refuses_in_json);
     let tells = match answer.status {
         200 => answer.body.trim_ascii().is_empty() || answer.crashed(),
         403 => answer.any_object().is_none(),
         status => matches!(status, 300..400 | 407 | 408 | 413 | 429 | 500..),
     };
-    tells.then(|| answer.object().err())?
+    in_front.or_else(|| tells.then(|| answer.object().err())?)
 }
 
 /// Whether this machine and the server agree on the time.

@@ -3,7 +3,7 @@
 use super::Role;
 use crate::declaration::Settings;
 use crate::error::{Result, error};
-use crate::http::response::{self, Json, Response};
+use crate::http::response::{Json, Response};
 use crate::http::{Channel, Request};
 use crate::i18n::Text;
 use crate::secret::Secret;
@@ -37,9 +37,9 @@ impl Context<'_> {
 
     /// Refuses a redirect, and an answer that comes from something in front of the system.
     pub fn admit(&self, answer: &Response) -> Result<()> {
-        let in_front = answer.refused_in_front(self.settings.target.spec.refuses_in_json);
-        let refused = || in_front.then(|| response::in_front(&answer.host, answer.status));
-        answer.redirected().or_else(refused).map_or(Ok(()), Err)
+        let spec = self.settings.target.spec;
+        let in_front = || answer.refused_in_front(spec.refuses_in_json);
+        answer.redirected().or_else(in_front).map_or(Ok(()), Err)
     }
 
     /// The JSON object of a successful answer. Look for a refusal before: real servers refuse with 200, 401 and 500.

@@ -27,8 +27,7 @@ pub(super) struct Admitted<'g, 'a> {
 impl<'a> Gateway<'a> {
     pub(super) fn admit(&self, head: &Parts) -> Result<Admitted<'_, 'a>, Refusal> {
         let (method, headers) = (&head.method, &head.headers);
-        let host = headers.get(HOST);
-        let host = host.map(|host| host.to_str().unwrap_or_default());
+        let host = (headers.get(HOST)).map(|host| host.to_str().unwrap_or_default());
         // A name that somebody else's DNS has made point here is how web pages get in.
         if !host.is_none_or(is_loopback) {
             let error = error!(
@@ -68,8 +67,7 @@ impl<'a> Gateway<'a> {
         if self.options.read_only && !is_harmless(method) {
             let error = error!(
                 Usage,
-                "the gateway was started with --read-only: {method} may change something",
-                method = method.as_str()
+                "the gateway was started with --read-only: {method} may change something", method
             );
             return Err((405, error).into());
         }

@@ -11,8 +11,7 @@ use tokio::time::Instant;
 use super::Gateway;
 use super::admit::{Admitted, Refusal};
 use super::body::Sent;
-use super::guard::Verdict;
-use super::head::Fault;
+use super::guard::{Fault, Verdict};
 use super::headers::{inward, outward};
 use super::keeper::Held;
 use crate::declaration::Placement;
@@ -38,7 +37,13 @@ type Passed = Response<Either<Full<Bytes>, Payload>>;
 
 impl<'a> Gateway<'a> {
     pub(super) async fn serve(&self, request: Asked, verdict: &Verdict) -> Passed {
-        let mut line = Line::begin(self.report);
+        let mut line = Line {
+            report: self.report,
+            started: Instant::now(),
+            asked: String::new(),
+            status: None,
+            new: false,
+        };
         let number = verdict.serve();
         let passed = match verdict.fault(number) {
             Some(fault) => Err(fault.refusal().into()),
@@ -145,11 +150,14 @@ impl<'a> Passing<'_, 'a> {
             Some(held) => held.login.place(&self.to.path),
             None => self.to.door.account.plan.url.join(&self.to.path),
         };
-        let effect = match is_harmless(&self.head.method) {
-            true => Effect::None,
-            false => Effect::Change,
+        let method = &self.head.method;
+        let harmless = is_harmless(method);
+        let effect = if harmless {
+            Effect::None
+        } else {
+            Effect::Change
         };
-        let request = Request::new(self.head.method.clone(), url).effect(effect);
+        let request = Request::new(method.clone(), url).effect(effect);
         let mut headers = self.head.headers.clone();
         let authorization = held.and_then(|held| held.authorization.as_ref());
         if let Some(value) = authorization {
@@ -172,8 +180,7 @@ impl<'a> Passing<'_, 'a> {
         let account = &self.to.door.account;
         if !self.takes {
             let request = self.request(None);
-            let response = account.open(&request).await?;
-            let answer = Answer::sessionless(response);
+            let answer = Answer::sessionless(account.open(&request).await?);
             return self.passed(&request, answer, None);
         }
         let (mut held, new) = self.to.door.session().await?;
@@ -257,17 +264,7 @@ struct Line<'a> {
     new: bool,
 }
 
-impl<'a> Line<'a> {
-    fn begin(report: &'a Report) -> Self {
-        Self {
-            report,
-            started: Instant::now(),
-            asked: String::new(),
-            status: None,
-            new: false,
-        }
-    }
-
+impl Line<'_> {
     fn asks(&mut self, method: &Method, target: &str, path: &str) {
         if self.report.chats() {
             self.asked = [method.as_str(), " ", target, " ", path].concat();

@@ -4,23 +4,13 @@ use ::url::{Position, Url};
 use percent_encoding::percent_decode;
 
 use crate::declaration::{BaseUrl, Placement};
-use crate::http::HeaderMap;
-use crate::http::headers::{
-    self, AUTHORIZATION, CONNECTION, COOKIE, HOST, HeaderName, HeaderValue, LOCATION, REFERER,
-    SET_COOKIE,
-};
+use crate::http::headers::{self, AUTHORIZATION, CONNECTION, COOKIE, LOCATION, REFERER};
+use crate::http::{HeaderMap, HeaderName, HeaderValue};
 use crate::secret::{Secret, percent};
 
 /// What is for the next hop alone: RFC 9110, 7.6.1. The length follows from the body.
-const HOP_BY_HOP: [HeaderName; 7] = [
-    CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    headers::TE,
-    headers::TRAILER,
-    headers::TRANSFER_ENCODING,
-    headers::UPGRADE,
-];
+const HOP_BY_HOP: &str =
+    "connection keep-alive proxy-connection te trailer transfer-encoding upgrade";
 
 /// The cookie by which PHP would take another session than the one that we place.
 const PHP_SESSION: &[u8] = b"PHPSESSID";
@@ -41,12 +31,7 @@ pub(super) fn outward(
     let framed = [headers::CONTENT_LENGTH, headers::TRANSFER_ENCODING];
     let framed = framed.iter().any(|name| headers.contains_key(name));
     hop_by_hop(headers);
-    for name in [
-        HOST,
-        headers::CONTENT_LENGTH,
-        headers::EXPECT,
-        headers::PROXY_AUTHORIZATION,
-    ] {
+    for name in ["host", "content-length", "expect", "proxy-authorization"] {
         headers.remove(name);
     }
     // Some servers want to be told that there is no body.
@@ -99,7 +84,7 @@ pub(super) fn inward(
     leaky.dedup();
     for name in leaky {
         // Other cookies are the client's.
-        let passes = |value: &&HeaderValue| name == SET_COOKIE && !leaks(value);
+        let passes = |value: &&HeaderValue| name == headers::SET_COOKIE && !leaks(value);
         let kept = headers.get_all(&name).iter().filter(passes).cloned();
         replace(headers, &name, kept.collect());
     }
@@ -107,14 +92,13 @@ pub(super) fn inward(
 
 fn hop_by_hop(headers: &mut HeaderMap) {
     if headers.contains_key(CONNECTION) {
-        let named = named_by_connection(headers);
-        let named = named.filter_map(|name| HeaderName::try_from(name).ok());
-        let named: Vec<HeaderName> = named.collect();
+        let named = named_by_connection(headers).map(HeaderName::try_from);
+        let named: Vec<HeaderName> = named.flatten().collect();
         for name in named {
             headers.remove(name);
         }
     }
-    for name in &HOP_BY_HOP {
+    for name in HOP_BY_HOP.split(' ') {
         headers.remove(name);
     }
 }

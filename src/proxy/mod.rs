@@ -1,6 +1,6 @@
 //! A gateway on this machine: any HTTP client calls it, and the session is placed, renewed and replaced for it.
 //!
-//! A connection's bytes are judged before hyper reads them (`guard`, `head`), then who asks and for what (`admit`). What is
+//! A connection's bytes are judged before hyper reads them (`guard`), then who asks and for what (`admit`). What is
 //! admitted goes out with the session in its place and is repeated where that was dead (`forward`, `headers`, `body`);
 //! each target has one session for all clients (`keeper`).
 
@@ -8,7 +8,6 @@ mod admit;
 mod body;
 mod forward;
 mod guard;
-mod head;
 mod headers;
 mod keeper;
 mod listener;
@@ -24,10 +23,10 @@ use futures_util::stream::FuturesUnordered;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
+use crate::http::Stream;
 use crate::lifecycle::Account;
 use crate::report::Report;
 use crate::secret::Secret;
@@ -41,7 +40,7 @@ const LAST_REQUESTS: Duration = Duration::from_secs(5);
 /// How long a connection may be idle, or a head take to arrive.
 const IDLE: Duration = Duration::from_secs(75);
 /// Room for a whole head.
-const BUFFER: usize = head::MAX + 4096;
+const BUFFER: usize = guard::HEAD_MAX + 4096;
 /// How often the gateway wakes while a client is connected.
 const BEAT: Duration = Duration::from_secs(1);
 /// After a connection could not be accepted, for want of file descriptors most likely.
@@ -109,11 +108,7 @@ impl<'a> Gateway<'a> {
         }
     }
 
-    async fn connection(
-        &self,
-        stream: impl AsyncRead + AsyncWrite + Unpin,
-        mut closing: watch::Receiver<bool>,
-    ) {
+    async fn connection(&self, stream: Box<dyn Stream>, mut closing: watch::Receiver<bool>) {
         let verdict = Rc::new(Verdict::default());
         let (read, write) = tokio::io::split(stream);
         let read = Guard::new(read, Rc::clone(&verdict));
