@@ -291,8 +291,7 @@ fn object_at(text: &[u8]) -> Option<std::result::Result<Found, usize>> {
     }))
 }
 
-/// The object at the start of a text, without the commas before closing brackets, and the length that it had. The seed
-/// document's own example of an answer has such a comma.
+/// The object at the start of a text, without commas before closing brackets (the seed document has one); its length.
 fn without_commas(text: &[u8]) -> Option<(usize, Vec<u8>)> {
     let (mut kept, mut depth, mut in_string, mut escaped) = (Vec::new(), 0u32, false, false);
     for (at, byte) in text.iter().enumerate() {

@@ -1,17 +1,13 @@
-//! The only folder that names the HTTP client. It decides what is sent how often and to whom, how long it may take and
-//! how much may come back.
+//! The only folder that names the HTTP client: what is sent to whom how often, how long it takes, how much comes back.
 
 mod body;
 mod connect;
-mod connections;
 mod failure;
-pub mod header;
 mod heads;
 mod json;
 mod proxy_url;
 mod request;
 pub mod response;
-mod retry;
 mod stream;
 mod transcript;
 
@@ -24,20 +20,17 @@ use url::{Host, Url};
 
 use crate::declaration::{Settings, Target};
 use crate::error::{Cause, Error, Result, error};
-use crate::http::response::{Response, compressed};
 use crate::i18n::tr;
 use crate::report::Report;
 use crate::secret::{BLANK, names_secret};
-use connect::{is_private, is_public};
-use connections::{Connection, Route};
-use failure::{Failure, Outcome, by_proxy, explain};
-use header::{Coding, coding, host_of, text_header};
+use connect::{Connection, Route, is_private, is_public};
+use failure::{Failure, Outcome, Retries, by_proxy, explain};
 use heads::Head;
 use proxy_url::ProxyUrl;
-use retry::Retries;
+use response::{Coding, Response, coding, compressed, host_of, text_header};
 
-pub use connect::Stream;
-pub use connections::Http;
+pub use connect::{Http, Stream};
+pub use failure::random_part;
 pub use heads::is_token;
 pub use hyper::Method;
 pub use hyper::body::Bytes;
@@ -47,7 +40,6 @@ pub use hyper::header::{
 };
 pub use proxy_url::Proxies;
 pub use request::{Effect, Request, authorization, is_harmless};
-pub use retry::random_part;
 pub use stream::{Part, Payload};
 pub use transcript::Transcript;
 
@@ -83,10 +75,8 @@ impl Channel<'_> {
         let secrets = request.secrets.iter();
         secrets.for_each(|secret| self.report.learn(secret));
         if !self.settings.url.is_origin_of(&request.url) {
-            return Err(error!(
-                Usage, "the request would leave the target's origin";
-                hint "a session goes to the server that it is for and to no other"
-            ));
+            return Err(error!(Usage, "the request would leave the target's origin";
+                hint "a session goes to the server that it is for and to no other"));
         }
         let route = self.route(&request.url)?;
         let harmless = request.harmless(self.target().spec.login_is_repeatable);
@@ -104,8 +94,7 @@ impl Channel<'_> {
         }
     }
 
-    /// Waits before another try, if there is to be one and time for both. A connection needs all of its own time: half a
-    /// try would tell nothing new.
+    /// Waits before another try, if there is one and time for both; half the time to connect would tell nothing new.
     async fn waits(&self, pause: Option<Duration>, outcome: &Outcome) -> bool {
         let Some(pause) = pause else { return false };
         let needed = match outcome {
@@ -255,8 +244,7 @@ impl Channel<'_> {
         }
     }
 
-    /// Judges whether credentials may go to the target's URL, before any are sent. A request judges it again, by the
-    /// address that it connects to.
+    /// Judges whether credentials may go to the target's URL. A request judges it again, by the address it connects to.
     pub async fn admits(&self) -> Result<()> {
         let url = self.settings.url.join("");
         let route = self.route(&url)?;

@@ -6,7 +6,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
-use super::header::host_of;
+use super::response::host_of;
 use crate::error::{Result, error};
 use crate::secret::Secret;
 
@@ -52,10 +52,8 @@ impl Proxies {
             return Ok(None);
         }
         let unusable = || {
-            error!(
-                BadSetting, "the environment's proxy is not a usable URL";
-                hint "check https_proxy, http_proxy and all_proxy, or name the host in no_proxy"
-            )
+            error!(BadSetting, "the environment's proxy is not a usable URL";
+                hint "check https_proxy, http_proxy and all_proxy, or name the host in no_proxy")
         };
         ProxyUrl::parse(written).ok_or_else(unusable).map(Some)
     }

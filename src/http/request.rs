@@ -11,9 +11,9 @@ use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
 use url::{Position, Url};
 
-use super::connections::Route;
-use super::header::host_of;
+use super::connect::Route;
 use super::proxy_url::ProxyUrl;
+use super::response::host_of;
 use super::stream::{Part, Payload};
 use crate::error::{Result, error};
 use crate::i18n::{Text, tr};
@@ -117,8 +117,7 @@ impl Request {
         self
     }
 
-    /// Passes headers on and a body as it comes, of which a part was read before. While it moves, the answer may take
-    /// its time.
+    /// Passes headers on and a body as it comes, of which a part was read before.
     pub fn stream(mut self, headers: HeaderMap, read: Bytes, rest: Incoming) -> Self {
         self.stream = Some(Cell::new(Some(rest)));
         self.pass(headers, read)

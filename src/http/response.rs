@@ -2,17 +2,17 @@
 
 use std::borrow::Cow;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{self, CONTENT_ENCODING, HeaderMap, LOCATION};
+use hyper::header::{self, CONTENT_ENCODING, HeaderMap, HeaderName, LOCATION};
 use hyper::{Method, StatusCode, Version};
 use jiff::Timestamp;
+use url::{Position, Url};
 
 use super::Request;
 use super::body::Body;
-use super::header::{Coding, coding, host_of, http_date, location, retry_after, text_header};
 use super::heads;
 use super::stream::Payload;
 use crate::error::{Cause, Error, Result, error, innermost};
@@ -154,10 +154,10 @@ impl Response {
             }
             Err(_) => {
                 let seconds = self.patience.as_secs_f64();
-                Err(error!(
-                    Timeout, "{host} sent nothing for {seconds} s", host, seconds;
-                    hint "try again, or allow more time with --timeout SECONDS"
-                ))
+                Err(
+                    error!(Timeout, "{host} sent nothing for {seconds} s", host, seconds;
+                    hint "try again, or allow more time with --timeout SECONDS"),
+                )
             }
         }
     }
@@ -301,10 +301,8 @@ fn broken_off(host: &str, error: &hyper::Error, doubt: &Text) -> Error {
 
 /// The error for an answer that is compressed, be it for all or for the next hop alone.
 pub(super) fn compressed(host: &str, status: u16) -> Error {
-    let error = error!(
-        BadAnswer, "{host} sent a compressed answer, which crmauth did not ask for", host;
-        hint "the server itself has answered; its log, or its administrator, can say more"
-    );
+    let error = error!(BadAnswer, "{host} sent a compressed answer, which crmauth did not ask for", host;
+        hint "the server itself has answered; its log, or its administrator, can say more");
     error.status(status)
 }
 
@@ -351,10 +349,8 @@ pub fn status_error(host: &str, path: &str, status: u16) -> Error {
 
 /// The error for [`Response::crashed`].
 pub fn server_failed(host: &str, status: u16) -> Error {
-    let error = error!(
-        Status, "{host} failed: its program ended without an answer (HTTP {status})", host, status;
-        hint "the URL is not the problem; the server's own log says why (PHP: error_log)"
-    );
+    let error = error!(Status, "{host} failed: its program ended without an answer (HTTP {status})", host, status;
+        hint "the URL is not the problem; the server's own log says why (PHP: error_log)");
     error.status(status)
 }
 
@@ -384,4 +380,71 @@ pub fn redirect(host: &str, status: u16, to: Option<&Place>, https: bool) -> Err
     };
     let hint = tr!("redirects are not followed; ask that server's administrator");
     nowhere.hint(hint).status(status)
+}
+
+/// Host and port as a person would write them.
+pub(super) fn host_of(url: &Url) -> String {
+    url[Position::BeforeHost..Position::AfterPort].to_owned()
+}
+
+pub(super) fn text_header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// What `Content-Encoding` or `Transfer-Encoding` names.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Coding {
+    None,
+    /// Something that is not a coding, such as a charset: PHP programs and gateways write that.
+    Imaginary,
+    Real,
+}
+
+pub(super) fn coding(headers: &HeaderMap, name: HeaderName) -> Coding {
+    const CODINGS: &str = "br compress dcb dcz deflate gzip x-compress x-deflate x-gzip zstd";
+    let values = headers.get_all(name).iter();
+    let mut found = Coding::None;
+    for name in values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')) {
+        let name = name.trim_ascii().to_ascii_lowercase();
+        if CODINGS.split(' ').any(|coding| coding.as_bytes() == name) {
+            return Coding::Real;
+        }
+        if name != b"identity" {
+            found = Coding::Imaginary;
+        }
+    }
+    found
+}
+
+/// A time in any of HTTP's three spellings.
+pub fn http_date(text: &str) -> Option<Timestamp> {
+    Timestamp::try_from(httpdate::parse_http_date(text).ok()?).ok()
+}
+
+/// Seconds from now, from a number or a date. A date in the past is now; a number that is too large is the longest wait.
+pub fn retry_after(text: &str, server_now: Option<Timestamp>) -> Option<u64> {
+    let digits = text.trim();
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(digits.parse().unwrap_or(u64::MAX));
+    }
+    let then = httpdate::parse_http_date(text).ok()?;
+    let now = server_now.map_or_else(SystemTime::now, SystemTime::from);
+    let wait = then.duration_since(now).unwrap_or_default();
+    // Rounded up: no request is sent before the date.
+    Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
+}
+
+/// Where a redirect points, without the parts that must not be shown.
+pub fn location(from: &Url, place: &str) -> Place {
+    match from.join(place) {
+        Ok(mut url) if url.has_host() => {
+            let _ = url.set_username("");
+            let _ = url.set_password(None);
+            url.set_query(None);
+            url.set_fragment(None);
+            Ok(url.to_string())
+        }
+        Ok(url) => Err(tr!("a {scheme}: address", scheme = url.scheme())),
+        Err(_) => Err(tr!("something that is not a URL")),
+    }
 }

@@ -30,10 +30,8 @@ impl<'a> Gateway<'a> {
         let host = (headers.get(HOST)).map(|host| host.to_str().unwrap_or_default());
         // A name that somebody else's DNS has made point here is how web pages get in.
         if !host.is_none_or(is_loopback) {
-            let error = error!(
-                Usage, "the gateway serves this machine alone, and the request is for another host";
-                hint "call it at the address that it has printed"
-            );
+            let error = error!(Usage, "the gateway serves this machine alone, and the request is for another host";
+                hint "call it at the address that it has printed");
             return Err((421, error).into());
         }
         let own = headers.get_all(ORIGIN).iter().all(|origin| {
@@ -51,10 +49,8 @@ impl<'a> Gateway<'a> {
             return Err((403, error).into());
         }
         let (door, path, prefix) = self.find(head.uri.path()).ok_or_else(|| {
-            let error = error!(
-                Usage, "there is nothing at this address";
-                hint "use a URL that the gateway has printed: it contains the key"
-            );
+            let error = error!(Usage, "there is nothing at this address";
+                hint "use a URL that the gateway has printed: it contains the key");
             (404, error)
         })?;
         if named_by_connection(headers).any(|name| name.eq_ignore_ascii_case("upgrade")) {

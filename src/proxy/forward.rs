@@ -114,8 +114,7 @@ fn status(error: &Error) -> u16 {
 }
 
 impl<'a> Passing<'_, 'a> {
-    /// Completes the path with the query, and finds out whether the session goes into it. What the client has put in
-    /// the session's place goes.
+    /// Completes the path with the query, and finds out whether it takes the session, in place of the client's own.
     fn aim(&mut self) {
         let account = &self.to.door.account;
         let mut query = self.head.uri.query().map(str::to_owned);

@@ -53,8 +53,7 @@ pub(super) fn outward(
     }
 }
 
-/// Takes out of an answer's headers what is for us alone, and the session. What lies below the target's URL is made to lie
-/// below ours.
+/// Takes out of an answer's headers what is for us, and the session. What lay below the target's URL lies below ours.
 pub(super) fn inward(
     headers: &mut HeaderMap,
     session: Option<&Secret>,
