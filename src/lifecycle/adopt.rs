@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::account::Account;
 use super::freshness::Stale;
-use super::obtain::Active;
+use super::obtain::{Active, Part};
 use super::shared::overtaken;
 use crate::error::{Cause, Error, Result, error};
 use crate::i18n::{Text, tr};
@@ -16,15 +16,18 @@ impl<'a> Account<'a> {
     /// Stores a session of the account's user, once the server has said that it is alive.
     pub async fn adopt(self, mut session: Session) -> Result<Active<'a>> {
         self.services.take_in(&mut session);
-        match self.store_if_alive(&session).await {
-            Ok(()) => Ok(Active {
-                kept: self.store().lasts(),
-                account: self,
-                session,
-                opened: false,
-            }),
-            Err(error) => Err(error.target(&self.target().to_string())),
-        }
+        let stored = self.store_if_alive(&session).await;
+        stored.map_err(|error| error.target(&self.target().to_string()))?;
+        let part = match self.store().lasts() {
+            true => Part::Kept,
+            false => Part::Found,
+        };
+        let account = self;
+        Ok(Active {
+            account,
+            session,
+            part,
+        })
     }
 
     async fn store_if_alive(&self, session: &Session) -> Result<()> {
@@ -37,17 +40,15 @@ impl<'a> Account<'a> {
         match life.map_err(|error| self.explain(error))? {
             Life::Alive => {}
             Life::Broken => {
-                return Err(error!(
-                    Status, "{origin} fails when it is asked with the session", origin;
-                    hint "adopt another one, or log in"
-                ));
+                let error = error!(Status, "{origin} fails when it is asked with the session", origin;
+                    hint "adopt another one, or log in");
+                return Err(error);
             }
             Life::Dead => return Err(dead(tr!("{origin} says that the session is dead", origin))),
             Life::Busy => self.warn(Stale::Busy.text()),
             Life::Unknown => {
-                self.warn(tr!(
-                    "the server has no way to say whether the session is alive"
-                ));
+                let text = tr!("the server has no way to say whether the session is alive");
+                self.warn(text);
             }
         }
         let entry = self.entry(session.clone(), BTreeMap::new());

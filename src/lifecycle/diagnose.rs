@@ -29,14 +29,12 @@ impl Account<'_> {
     pub async fn diagnose(&self, stored: bool, life: Option<Life>) -> Error {
         let target = self.target();
         let error = match life {
-            Some(Life::Dead) => error!(
-                NoSession, "the server has ended the session";
-                hint "`crmauth login {target}` gets a new one", target
-            ),
-            Some(Life::Broken) => error!(
-                NoSession, "the server fails whenever it is asked with the session";
-                hint "`crmauth token {target}` gets a new one", target
-            ),
+            Some(Life::Dead) => error!(NoSession, "the server has ended the session";
+                hint "`crmauth login {target}` gets a new one", target),
+            Some(Life::Broken) => {
+                error!(NoSession, "the server fails whenever it is asked with the session";
+                hint "`crmauth token {target}` gets a new one", target)
+            }
             Some(Life::Busy) => Error::new(Cause::NoSession, Stale::Busy.text()).hint(tr!(
                 "wait for that request; each job that logs in for itself has a session of its own"
             )),
@@ -181,10 +179,8 @@ async fn seek(system: System, channel: &Channel<'_>, variable: &str) -> Result<L
     for found in above.skip(1).take(3).chain(below) {
         match knock(system, channel, &found).await {
             Ok((Match::Certain, _)) => {
-                let error = error!(
-                    WrongProduct, "{product} answers at {found}, not at {url}", product, found, url;
-                    hint "set {variable} to {found}", variable, found
-                );
+                let error = error!(WrongProduct, "{product} answers at {found}, not at {url}", product, found, url;
+                    hint "set {variable} to {found}", variable, found);
                 return Err((error, Some(found)));
             }
             Ok((Match::Possible, _)) => perhaps = perhaps.or(Some(found)),
@@ -212,10 +208,8 @@ async fn wrong_product(system: System, channel: &Channel<'_>, variable: &str) ->
             );
         }
     }
-    error!(
-        WrongProduct, "nothing at {url} answers like {product}", url, product;
-        hint "is {variable} the base URL of this system, as in {example}?", variable, example = spec.example_url
-    )
+    error!(WrongProduct, "nothing at {url} answers like {product}", url, product;
+        hint "is {variable} the base URL of this system, as in {example}?", variable, example = spec.example_url)
 }
 
 /// Asks at a URL for a system, until an answer looks like one of it, or says itself what is wrong.

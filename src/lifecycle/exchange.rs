@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::account::Account;
-use super::obtain::{Active, Want};
+use super::obtain::{Active, Part, Want};
 use crate::declaration::{BaseUrl, Placement, Target};
 use crate::error::{Cause, Error, Result};
 use crate::http::Request;
@@ -137,7 +137,7 @@ impl<'a> Active<'a> {
 
     /// Where it is stored, if this run has stored it in a store that outlives the run.
     pub fn stored_in(&self) -> Option<String> {
-        self.kept.then(|| self.account.store().place())
+        (self.part == Part::Kept).then(|| self.account.store().place())
     }
 
     pub fn url(&self) -> &BaseUrl {

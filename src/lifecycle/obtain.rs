@@ -42,45 +42,37 @@ pub enum Want {
 pub struct Active<'a> {
     pub account: Account<'a>,
     pub session: Session,
-    /// Whether this run stored it, in a store that outlives the run.
-    pub(super) kept: bool,
-    /// Whether this run logged in for it.
-    pub(super) opened: bool,
+    pub(super) part: Part,
+}
+
+/// What this run did for a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// No more than to find or renew it.
+    Found,
+    /// It logged in for it, and nobody else knows it.
+    Opened,
+    /// It stored it, in a store that outlives the run.
+    Kept,
 }
 
 /// What came of obtaining a session.
-#[derive(Clone)]
-pub(super) struct Obtained {
-    pub(super) session: Session,
-    pub(super) kept: bool,
-    pub(super) opened: bool,
-}
-
-impl Obtained {
-    /// A session that was there before.
-    pub(super) fn stored(session: Session) -> Self {
-        Self {
-            session,
-            kept: false,
-            opened: false,
-        }
-    }
-}
+pub(super) type Obtained = (Session, Part);
 
 impl<'a> Account<'a> {
     pub async fn session(self, want: &Want) -> Result<Active<'a>> {
         let busy = self.busy(tr!("getting a session"));
         let obtained = self.obtain(want).await;
-        let obtained = obtained.map_err(|error| self.explain(error))?;
+        let (session, part) = obtained.map_err(|error| self.explain(error))?;
         drop(busy);
         if let Want::New(min_ttl) | Want::Usable(min_ttl) = want {
-            self.warn_if_short(&obtained.session, *min_ttl);
+            self.warn_if_short(&session, *min_ttl);
         }
+        let account = self;
         Ok(Active {
-            account: self,
-            session: obtained.session,
-            kept: obtained.kept,
-            opened: obtained.opened,
+            account,
+            session,
+            part,
         })
     }
 
@@ -93,9 +85,8 @@ impl<'a> Account<'a> {
             }
             let mut turn = self.turn().await?;
             if let Some(outcome) = self.shared(&turn, want) {
-                self.note(tr!(
-                    "another target has just logged in with the same settings"
-                ));
+                let text = tr!("another target has just logged in with the same settings");
+                self.note(text);
                 return outcome;
             }
             let outcome = self.obtain_once(want).await;
@@ -111,7 +102,7 @@ impl<'a> Account<'a> {
         let why = verdict.stale().map(Stale::text);
         if let (Verdict::Fresh | Verdict::Ask(_), Some(entry)) = (verdict, entry) {
             why.into_iter().for_each(|why| self.note(why));
-            return Ok(Obtained::stored(entry.session));
+            return Ok((entry.session, Part::Found));
         }
         let target = self.target();
         let hint = match self.store().lasts() {
@@ -133,7 +124,7 @@ impl<'a> Account<'a> {
             if let Want::Usable(min_ttl) = want {
                 let (entry, version) = self.look_unless_away().await?;
                 match (self.judge(entry.as_ref(), *min_ttl).await?, entry) {
-                    (Verdict::Fresh, Some(entry)) => return Ok(Obtained::stored(entry.session)),
+                    (Verdict::Fresh, Some(entry)) => return Ok((entry.session, Part::Found)),
                     (verdict, _) => needs_login = matches!(verdict, Verdict::Login(_)),
                 }
                 seen = Some(version);
@@ -160,11 +151,13 @@ impl<'a> Account<'a> {
             return;
         };
         let left = end.duration_since(Timestamp::now()).as_secs();
-        if u64::try_from(left).is_ok_and(|left| left < min_ttl.as_secs()) {
+        let min_ttl = min_ttl.as_secs();
+        if u64::try_from(left).is_ok_and(|left| left < min_ttl) {
+            let left = span(left);
             self.warn(tr!(
                 "the server's sessions last {left}, less than --min-ttl {min_ttl}",
-                left = span(left),
-                min_ttl = min_ttl.as_secs()
+                left,
+                min_ttl
             ));
         }
     }
@@ -185,9 +178,8 @@ impl<'a> Account<'a> {
     pub(super) fn warn_not_stored(&self, error: &Error) {
         self.warn_of(tr!("the session is not stored"), error);
         if self.target().spec.single_seat() {
-            self.warn(tr!(
-                "keep this session: another one takes a new login, which ends it"
-            ));
+            let text = tr!("keep this session: another one takes a new login, which ends it");
+            self.warn(text);
         }
     }
 }
@@ -202,10 +194,11 @@ pub(super) struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     pub(super) fn new(account: &'a Account<'a>, lock: Option<Lock>) -> Self {
+        let entry = None;
         Self {
             account,
             lock,
-            entry: None,
+            entry,
         }
     }
 
@@ -216,7 +209,7 @@ impl<'a> Attempt<'a> {
             Want::New(_) => {
                 let session = self.log_in().await?;
                 self.warn_replaced();
-                return Ok(self.keep(session, true).await);
+                return Ok(self.keep(session, Part::Opened).await);
             }
             Want::InsteadOf { suspect, dead } if self.has_no_other_than(suspect) => {
                 self.account.note(Stale::Suspect.text());
@@ -241,7 +234,7 @@ impl<'a> Attempt<'a> {
             self.account.note(stale.text());
         }
         match (verdict, self.session()) {
-            (Verdict::Fresh, Some(session)) => Ok(Obtained::stored(session)),
+            (Verdict::Fresh, Some(session)) => Ok((session, Part::Found)),
             (Verdict::Ask(_), Some(session)) => {
                 let life = self.ask_or_doubt(&session, false).await?;
                 self.unless_dead(session, life).await
@@ -279,7 +272,7 @@ impl<'a> Attempt<'a> {
                 }
             }
         }
-        Ok(Obtained::stored(session))
+        Ok((session, Part::Found))
     }
 
     /// Asks whether a session is alive. `None`: the answer says neither, which is no reason to keep it back; nor is a
@@ -308,7 +301,7 @@ impl<'a> Attempt<'a> {
     async fn renew(&mut self, session: &Session) -> Result<Obtained> {
         let renewed = self.ask_for_renewal(session).await?;
         if let Renewed::Session(session) = renewed {
-            return Ok(self.keep(*session, false).await);
+            return Ok(self.keep(*session, Part::Found).await);
         }
         self.account.note(tr!("the session could not be renewed"));
         // What the server has refused once is not used again, whatever becomes of the login.
@@ -335,21 +328,17 @@ impl<'a> Attempt<'a> {
         let context = account.context(settings);
         self.ensure_lock().await?;
         match account.provider.renew(&context, session).await {
-            Err(error)
-                if matches!(
-                    error.cause,
-                    Cause::Refused | Cause::Status | Cause::BadAnswer
-                ) =>
-            {
-                Ok(Renewed::Impossible)
-            }
-            outcome => outcome,
+            Err(error) => match error.cause {
+                Cause::Refused | Cause::Status | Cause::BadAnswer => Ok(Renewed::Impossible),
+                _ => Err(error),
+            },
+            renewed => renewed,
         }
     }
 
     async fn log_in_and_keep(&mut self) -> Result<Obtained> {
         let session = self.log_in().await?;
-        Ok(self.keep(session, true).await)
+        Ok(self.keep(session, Part::Opened).await)
     }
 
     /// Logs in, and obtains before it the session that the login must carry.
@@ -361,7 +350,7 @@ impl<'a> Attempt<'a> {
         let mut refused = false;
         loop {
             let prior = match &first {
-                Some(first) => Some(first.obtain(&Want::Usable(PREREQUISITE_TTL)).await?.session),
+                Some(first) => Some(first.obtain(&Want::Usable(PREREQUISITE_TTL)).await?.0),
                 None => None,
             };
             let mut context = account.context(settings);
@@ -394,49 +383,33 @@ impl<'a> Attempt<'a> {
     }
 
     /// Stores a session before anybody gets it. One that cannot be stored is handed out all the same.
-    async fn keep(&mut self, mut session: Session, opened: bool) -> Obtained {
+    async fn keep(&mut self, mut session: Session, part: Part) -> Obtained {
         let account = self.account;
         account.services.take_in(&mut session);
-        let kept = false;
-        let new = Obtained {
-            session,
-            kept,
-            opened,
-        };
-        if let Some(why) = account.unstorable(&new.session) {
+        if let Some(why) = account.unstorable(&session) {
             account.note(why);
-            return new;
+            return (session, part);
         }
-        match self.store(&new.session).await {
-            Some(Written::Stored) => {
-                let kept = account.store().lasts();
-                return Obtained { kept, ..new };
-            }
+        match self.store(&session).await {
+            Some(Written::Stored) if account.store().lasts() => return (session, Part::Kept),
+            Some(Written::Stored) => {}
             Some(Written::NotKept) => {
                 account.warn(tr!("the session has already ended and is not stored"));
             }
-            Some(Written::Overtaken) => return self.resolve_conflict(new).await,
+            Some(Written::Overtaken) => return self.resolve_conflict((session, part)).await,
             // The login has ended it.
-            None if self.entry.is_some() && account.target().spec.single_seat() => {
-                self.forget().await
-            }
+            None if self.seat().is_some() => self.forget().await,
             None => {}
         }
-        new
+        (session, part)
     }
 
     /// Writes the entry of a new session; what became of it, if anything.
     pub(super) async fn store(&self, session: &Session) -> Option<Written> {
-        match self.account.fingerprints().await {
-            Ok(credentials) => {
-                let entry = self.account.entry(session.clone(), credentials);
-                self.write(&entry).await
-            }
-            Err(error) => {
-                self.account.warn_not_stored(&error);
-                None
-            }
-        }
+        let prints = self.account.fingerprints().await;
+        let prints = prints.inspect_err(|error| self.account.warn_not_stored(error));
+        let entry = self.account.entry(session.clone(), prints.ok()?);
+        self.write(&entry).await
     }
 
     /// Writes the entry; what became of it, if anything.
@@ -449,8 +422,8 @@ impl<'a> Attempt<'a> {
     async fn forget(&self) {
         let Some(lock) = &self.lock else { return };
         if let Err(error) = lock.forget().await {
-            self.account
-                .warn_of(tr!("the dead session is still stored"), &error);
+            let text = tr!("the dead session is still stored");
+            self.account.warn_of(text, &error);
         }
     }
 

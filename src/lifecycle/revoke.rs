@@ -1,7 +1,7 @@
 //! Ends sessions: on the server where it can, then here.
 
 use super::account::Account;
-use super::obtain::Active;
+use super::obtain::{Active, Part};
 use super::shared::overtaken;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
@@ -39,10 +39,10 @@ impl Account<'_> {
             let revoked = match local {
                 true => Revocation::Unsupported,
                 false if !lock.hold().await? => return Err(overtaken()),
-                false => self
-                    .revoke(&entry.session)
-                    .await
-                    .map_err(|error| self.still_stored(error))?,
+                false => {
+                    let revoked = self.revoke(&entry.session).await;
+                    revoked.map_err(|error| self.still_stored(error))?
+                }
             };
             lock.forget().await?;
             Ok(Some(revoked))
@@ -70,21 +70,17 @@ impl Active<'_> {
     /// Ends a session that this run logged in for and that nobody will have: it is neither stored nor handed over.
     /// Says so unless `silently`.
     pub async fn give_up(&self, silently: bool) {
-        if !self.opened || self.kept {
+        if self.part != Part::Opened {
             return;
         }
         let account = self.account.again();
-        let lost =
-            || tr!("a session was opened and lost; it stays active until the server ends it");
+        let lost = tr!("a session was opened and lost; it stays active until the server ends it");
+        let ended = tr!("the session that was not delivered was ended on the server");
         match account.revoke(&self.session).await {
             _ if silently => {}
-            Ok(Revocation::Revoked) => {
-                account.warn(tr!(
-                    "the session that was not delivered was ended on the server"
-                ));
-            }
-            Ok(_) => account.warn(lost()),
-            Err(error) => account.warn_of(lost(), &error),
+            Ok(Revocation::Revoked) => account.warn(ended),
+            Ok(_) => account.warn(lost),
+            Err(error) => account.warn_of(lost, &error),
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use super::account::Account;
-use super::obtain::{Obtained, Want};
+use super::obtain::{Obtained, Part, Want};
 use crate::declaration::Settings;
 use crate::error::{Result, error};
 use crate::files;
@@ -144,10 +144,8 @@ impl Account<'_> {
         let turn = Arc::clone(all.borrow_mut().entry(self.key.clone()).or_default());
         let turn = tokio::time::timeout_at(self.deadline, turn.lock_owned()).await;
         turn.map_err(|_| {
-            error!(
-                Busy, "another login of this run is getting the same session";
-                hint "--timeout SECONDS allows more time"
-            )
+            error!(Busy, "another login of this run is getting the same session";
+                hint "--timeout SECONDS allows more time")
         })
     }
 
@@ -158,7 +156,7 @@ impl Account<'_> {
         let own = self.target().to_string();
         let counts = |(target, done): &(&String, &Done)| {
             let obtained = match &done.outcome {
-                Ok(obtained) => obtained.session.obtained_at >= self.services.started,
+                Ok((session, _)) => session.obtained_at >= self.services.started,
                 // What speaks of a target by name is its own.
                 Err(error) => error.target.is_none(),
             };
@@ -167,9 +165,12 @@ impl Account<'_> {
         };
         let done = turn.iter().filter(counts);
         let (_, done) = done.max_by_key(|(_, done)| done.at)?;
-        let opened = false;
         let shared = done.outcome.clone();
-        Some(shared.map(|obtained| Obtained { opened, ..obtained }))
+        // Whether to end one that is not kept is the other target's business.
+        Some(shared.map(|(session, part)| match part {
+            Part::Opened => (session, Part::Found),
+            _ => (session, part),
+        }))
     }
 }
 

@@ -2,7 +2,7 @@
 //! a single seat, where a login ends the session before it, whoever uses that.
 
 use super::account::Account;
-use super::obtain::{Attempt, Obtained};
+use super::obtain::{Attempt, Obtained, Part};
 use crate::error::{Cause, Error, Result, error};
 use crate::i18n::{local, tr};
 use crate::provider::Life;
@@ -11,13 +11,11 @@ use crate::store::{Entry, Found, Version, Written};
 impl Account<'_> {
     /// Like `look`, but a missing store is not an error; also returns the entry's version.
     pub(super) async fn look_unless_away(&self) -> Result<(Option<Entry>, Version)> {
-        let found = match self.store().read(&self.key, self.deadline).await {
-            Ok(found) => found,
-            Err(error) => {
-                self.continue_without_store(error)?;
-                Found::default()
-            }
-        };
+        let found = self.store().read(&self.key, self.deadline).await;
+        let found = found.or_else(|error| {
+            self.continue_without_store(error)
+                .map(|()| Found::default())
+        })?;
         let version = found.version;
         Ok((self.usable(found), version))
     }
@@ -32,11 +30,11 @@ impl Account<'_> {
         match waited {
             Ok(None) => return Ok(None),
             Ok(Some(lock)) => return Ok(Some(Attempt::new(self, Some(lock)))),
-            Err(error) if matches!(error.cause, Cause::Busy | Cause::BadSetting) => {
-                return Err(error);
-            }
-            Err(error) if error.cause.exit() == 5 => self.continue_without_store(error)?,
-            Err(error) => self.warn_not_stored(&error),
+            Err(error) => match error.cause {
+                Cause::Busy | Cause::BadSetting => return Err(error),
+                cause if cause.exit() == 5 => self.continue_without_store(error)?,
+                _ => self.warn_not_stored(&error),
+            },
         }
         Ok(Some(Attempt::new(self, None)))
     }
@@ -50,10 +48,8 @@ impl Account<'_> {
         if self.target().spec.single_seat() {
             let hint =
                 tr!("--no-store logs in anyway, which ends the session that others may share");
-            return Err(Error {
-                hint: Some(hint),
-                ..error
-            });
+            let hint = Some(hint);
+            return Err(Error { hint, ..error });
         }
         self.warn_of(tr!("this session is not shared"), &error);
         Ok(())
@@ -99,23 +95,26 @@ impl Attempt<'_> {
     async fn choose(&self, own: Obtained) -> Obtained {
         let account = self.account;
         let theirs = account.look().await.ok().flatten();
-        if let Some(theirs) = theirs.filter(|theirs| theirs.session.token != own.session.token) {
+        let (session, part) = own;
+        if let Some(theirs) = theirs.filter(|theirs| theirs.session.token != session.token) {
             match account.ask(&theirs.session).await {
                 Ok(Life::Dead) => {}
-                Ok(Life::Alive) => return Obtained::stored(theirs.session),
+                Ok(Life::Alive) => return (theirs.session, Part::Found),
                 _ => {
                     // Whoever uses it next asks first.
                     self.write(&theirs.unverified()).await;
-                    return own;
+                    return (session, part);
                 }
             }
         }
-        let kept = self.store(&own.session).await == Some(Written::Stored);
-        Obtained { kept, ..own }
+        match self.store(&session).await {
+            Some(Written::Stored) => (session, Part::Kept),
+            _ => (session, part),
+        }
     }
 
     /// The stored session that a login ends.
-    fn seat(&self) -> Option<&Entry> {
+    pub(super) fn seat(&self) -> Option<&Entry> {
         let entry = self.entry.as_ref();
         entry.filter(|_| self.account.target().spec.single_seat())
     }
@@ -139,12 +138,13 @@ impl Attempt<'_> {
     /// After a login that somebody asked for: it has ended the session that others share.
     pub(super) fn warn_replaced(&self) {
         let Some(old) = self.seat() else { return };
+        let (since, target) = (local(old.session.obtained_at), self.account.target());
         self.account.warn(tr!(
             "this ended the session of {since} that was stored in {place}; `crmauth token {target}` would have \
              shared it",
-            since = local(old.session.obtained_at),
+            since,
             place = self.account.store().place(),
-            target = self.account.target()
+            target
         ));
     }
 }
@@ -162,8 +162,6 @@ fn may_have_replaced(error: &Error) -> bool {
 
 /// Another machine has the lock by now.
 pub(super) fn overtaken() -> Error {
-    error!(
-        Overtaken, "another machine has started a login meanwhile";
-        hint "try again: its session is shared"
-    )
+    error!(Overtaken, "another machine has started a login meanwhile";
+        hint "try again: its session is shared")
 }
