@@ -92,10 +92,14 @@ impl<'a> Account<'a> {
         match &stored[..] {
             [] => Ok(None),
             [one] => Self::of_stored(services, sources, one).await.map(Some),
-            several => Err(unclear(target, several).hint(tr!(
-                "set {variable} to the URL of the one that you mean",
-                variable = target.variable("URL")
-            ))),
+            several => {
+                let variable = target.variable("URL");
+                let hint = tr!(
+                    "set {variable} to the URL of the one that you mean",
+                    variable
+                );
+                Err(unclear(target, several).hint(hint))
+            }
         }
     }
 
@@ -106,8 +110,7 @@ impl<'a> Account<'a> {
         url: BaseUrl,
         missing: Option<Error>,
     ) -> Self {
-        let plan = bare(target.clone(), url, missing);
-        Self::new(services, plan, Role::User)
+        Self::new(services, bare(target.clone(), url, missing), Role::User)
     }
 
     /// The account that a session was stored for. Its server is the one in the key, whatever is configured now; if
@@ -122,9 +125,8 @@ impl<'a> Account<'a> {
         let mut specs = provider::specs().into_iter();
         let spec = specs.find(|spec| spec.id == key.provider);
         let spec = spec.ok_or_else(gone)?;
-        let target = settings::target(&entry.target)
-            .ok()
-            .filter(|target| target.spec.id == spec.id);
+        let target = settings::target(&entry.target).ok();
+        let target = target.filter(|target| target.spec.id == spec.id);
         let target = target.unwrap_or(Target::new(spec, None));
         let plan = match settings::find(&target, sources).await {
             Ok(plan) if plan.url == url => plan,
@@ -161,11 +163,10 @@ impl<'a> Account<'a> {
     /// The same account for another question, which has `--timeout` of its own and runs the commands anew.
     #[must_use]
     pub fn again(&self) -> Self {
-        let (started, deadline) = (Timestamp::now(), self.services.deadline());
         Self {
             revealed: OnceCell::new(),
-            started,
-            deadline,
+            started: Timestamp::now(),
+            deadline: self.services.deadline(),
             ..self.clone()
         }
     }
@@ -177,10 +178,8 @@ impl<'a> Account<'a> {
     /// Names, URLs and paths that somebody has set.
     pub fn typed(&self) -> impl Iterator<Item = &str> {
         let shown = [Kind::Text, Kind::Url, Kind::Path];
-        let set = self
-            .plan
-            .set()
-            .filter(move |set| shown.contains(&set.field.kind));
+        let set = self.plan.set();
+        let set = set.filter(move |set| shown.contains(&set.field.kind));
         set.filter_map(|set| self.plan.text(set.field.name))
     }
 
@@ -215,10 +214,9 @@ impl<'a> Account<'a> {
 
     /// All that the role's login is made with but the URL, which is a part of the key.
     pub(super) fn login_settings(&self) -> Vec<(&'static str, Form, Secret)> {
-        self.used()
-            .filter(|found| found.field.kind != Kind::Url)
-            .map(|found| (found.field.name, found.form, found.text.clone()))
-            .collect()
+        let used = self.used().filter(|found| found.field.kind != Kind::Url);
+        let login = used.map(|found| (found.field.name, found.form, found.text.clone()));
+        login.collect()
     }
 
     /// The secrets of the role's login as fingerprints, by field. Where the store cannot make any, nothing is equal.
@@ -270,12 +268,10 @@ impl<'a> Account<'a> {
     pub(super) async fn ask(&self, session: &Session) -> Result<Life> {
         let context = self.context(&self.known);
         let life = self.provider.check(&context, session).await;
+        let target = self.target();
         life.map_err(|error| match error.cause {
             // No credentials were sent.
-            Cause::Refused => error.hint(tr!(
-                "`crmauth login {target}` gets a new one",
-                target = self.target()
-            )),
+            Cause::Refused => error.hint(tr!("`crmauth login {target}` gets a new one", target)),
             _ => error,
         })
     }
@@ -311,8 +307,9 @@ impl<'a> Account<'a> {
     }
 
     pub(super) fn warn_of(&self, text: Text, error: &Error) {
-        let report = &self.services.report;
-        report.warn_of(Some(self.target()), text, error);
+        self.services
+            .report
+            .warn_of(Some(self.target()), text, error);
     }
 }
 
@@ -336,13 +333,14 @@ pub fn unclear(target: &Target, several: &[(Key, Entry)]) -> Error {
             None => tr!("{url}", url),
         }
     };
-    let places = i18n::and(&several.iter().map(place).collect::<Vec<_>>());
-    let message = tr!(
+    let places: Vec<_> = several.iter().map(place).collect();
+    let error = error!(
+        MissingSetting,
         "{target} has no settings here, but sessions of {places} are stored",
         target,
-        places
+        places = i18n::and(&places)
     );
-    Error::new(Cause::MissingSetting, message).target(&target.to_string())
+    error.target(&target.to_string())
 }
 
 /// Whose session is wanted of a target.
@@ -357,10 +355,9 @@ pub fn role(target: &Target, person: Option<&str>) -> Result<Role> {
         .into_iter()
         .filter(|spec| spec.impersonation);
     let able: Vec<_> = able.map(|spec| spec.id).collect();
-    Err(error!(
-        Usage, "{product} cannot log in as somebody else", product = target.spec.product;
-        hint "--as works with {able}", able = Text::list(&able, ", ")
-    ))
+    let error = error!(Usage, "{product} cannot log in as somebody else", product = target.spec.product;
+        hint "--as works with {able}", able = Text::list(&able, ", "));
+    Err(error)
 }
 
 fn of_partner(found: &Setting) -> bool {

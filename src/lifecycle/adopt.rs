@@ -22,9 +22,8 @@ impl<'a> Account<'a> {
             true => Part::Kept,
             false => Part::Found,
         };
-        let account = self;
         Ok(Active {
-            account,
+            account: self,
             session,
             part,
         })

@@ -49,27 +49,18 @@ impl Account<'_> {
     /// The cause where the server is in order, and the next step.
     fn told_by(&self, look: Match, stored: bool) -> Error {
         let (target, url) = (self.target(), &self.plan.url);
-        let error = match (look, stored) {
-            (Match::Certain, false) => {
-                error!(
-                    NoSession,
-                    "the server is the right one; there is no session yet"
-                )
-            }
+        let why = match (look, stored) {
+            (Match::Certain, false) => tr!("the server is the right one; there is no session yet"),
             (Match::Certain, true) => {
-                error!(
-                    NoSession,
-                    "the server is the right one, and the session must be replaced"
-                )
+                tr!("the server is the right one, and the session must be replaced")
             }
-            _ => error!(
-                NoSession,
+            _ => tr!(
                 "something answers at {url}, but only a login can tell whether it is {product}",
                 url,
                 product = target.spec.product
             ),
         };
-        error.hint(match stored {
+        Error::new(Cause::NoSession, why).hint(match stored {
             true => tr!("`crmauth token {target}` gets another one", target),
             false => tr!("`crmauth login {target}` tries the credentials", target),
         })
@@ -91,8 +82,8 @@ impl Account<'_> {
             // Nobody else's login is disturbed: if one is under way, it is known why there is no session.
             let quarter = Instant::now() + self.services.timeout / 4;
             let soon = self.deadline.min(quarter);
-            let probed = self.locked(soon, async |_| probe_user(&context).await);
-            probed.await?;
+            self.locked(soon, async |_| probe_user(&context).await)
+                .await?;
         }
         compare_clocks(date)?;
         Ok(look)
@@ -201,11 +192,9 @@ async fn wrong_product(system: System, channel: &Channel<'_>, variable: &str) ->
     for other in provider::ALL.iter().filter(|other| **other != system) {
         if let Ok((Match::Certain, _)) = knock(*other, channel, url).await {
             let other = other.spec();
-            return error!(
-                WrongProduct, "{url} looks like {other}, not like {product}", url, other = other.product, product;
-                hint "set {variable} to the URL of {product}; this one may belong in {other}_URL",
-                variable, product, other = other.prefix()
-            );
+            let (name, other) = (other.product, other.prefix());
+            return error!(WrongProduct, "{url} looks like {other}, not like {product}", url, other = name, product;
+                hint "set {variable} to the URL of {product}; this one may belong in {other}_URL", variable, product, other);
         }
     }
     error!(WrongProduct, "nothing at {url} answers like {product}", url, product;
@@ -261,13 +250,12 @@ fn compare_clocks(server: Option<Timestamp>) -> Result<()> {
         return Ok(());
     }
     let skew = span(ahead.abs().as_secs());
-    let why = match ahead.is_positive() {
-        true => tr!("this machine's clock is {skew} behind the server's", skew),
-        false => tr!("this machine's clock is {skew} ahead of the server's", skew),
-    };
-    Err(Error::new(Cause::Clock, why).hint(tr!(
-        "set the clock, best by NTP, or tell the server's administrator"
-    )))
+    Err(match ahead.is_positive() {
+        true => error!(Clock, "this machine's clock is {skew} behind the server's", skew;
+            hint "set the clock, best by NTP, or tell the server's administrator"),
+        false => error!(Clock, "this machine's clock is {skew} ahead of the server's", skew;
+            hint "set the clock, best by NTP, or tell the server's administrator"),
+    })
 }
 
 /// Adds the next step where whoever failed knew none. `url` is the variable that the base URL is set by, or would be.

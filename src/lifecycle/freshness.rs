@@ -70,10 +70,10 @@ impl Stale {
             Self::NoEnd => tr!("the stored session's end is unknown"),
             Self::Expired => tr!("the stored session has expired"),
             Self::Expiring(left) => tr!("the stored session expires in {left}", left = span(left)),
-            Self::Unseen(since) => tr!(
-                "the stored session was last seen alive {since} ago",
-                since = span(since)
-            ),
+            Self::Unseen(since) => {
+                let since = span(since);
+                tr!("the stored session was last seen alive {since} ago", since)
+            }
             Self::Suspect => tr!("the stored session may have ended"),
             Self::Dead => tr!("the server says that the stored session is dead"),
             Self::Broken => tr!("the server fails whenever it is asked with the stored session"),
@@ -126,13 +126,12 @@ impl Account<'_> {
             Ok((None, Some(entry))) if entry.session.token != session.token => entry,
             _ => return Compared::Same,
         };
-        match self.judge(Some(&entry), Duration::ZERO).await {
-            Ok(Verdict::Fresh | Verdict::Ask(_)) => {
-                self.services.learn(&entry.session);
-                Compared::Newer(Box::new(entry.session))
-            }
-            _ => Compared::Same,
+        let verdict = self.judge(Some(&entry), Duration::ZERO).await;
+        if !matches!(verdict, Ok(Verdict::Fresh | Verdict::Ask(_))) {
+            return Compared::Same;
         }
+        self.services.learn(&entry.session);
+        Compared::Newer(Box::new(entry.session))
     }
 
     /// Reads the store; an entry that cannot be used is warned of and counts as none.

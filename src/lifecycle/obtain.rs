@@ -31,7 +31,6 @@ pub enum Want {
     Cached(Duration),
     /// Another one in place of this, if the server says that this one is dead.
     InsteadOf {
-        /// The session that may be dead.
         suspect: Box<Session>,
         /// Whether the server has said so already.
         dead: bool,
@@ -68,9 +67,8 @@ impl<'a> Account<'a> {
         if let Want::New(min_ttl) | Want::Usable(min_ttl) = want {
             self.warn_if_short(&session, *min_ttl);
         }
-        let account = self;
         Ok(Active {
-            account,
+            account: self,
             session,
             part,
         })
@@ -153,10 +151,9 @@ impl<'a> Account<'a> {
         let left = end.duration_since(Timestamp::now()).as_secs();
         let min_ttl = min_ttl.as_secs();
         if u64::try_from(left).is_ok_and(|left| left < min_ttl) {
-            let left = span(left);
             self.warn(tr!(
                 "the server's sessions last {left}, less than --min-ttl {min_ttl}",
-                left,
+                left = span(left),
                 min_ttl
             ));
         }
@@ -194,11 +191,10 @@ pub(super) struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     pub(super) fn new(account: &'a Account<'a>, lock: Option<Lock>) -> Self {
-        let entry = None;
         Self {
             account,
             lock,
-            entry,
+            entry: None,
         }
     }
 

@@ -12,10 +12,11 @@ impl Account<'_> {
     /// Like `look`, but a missing store is not an error; also returns the entry's version.
     pub(super) async fn look_unless_away(&self) -> Result<(Option<Entry>, Version)> {
         let found = self.store().read(&self.key, self.deadline).await;
-        let found = found.or_else(|error| {
+        let without = |error| {
             self.continue_without_store(error)
                 .map(|()| Found::default())
-        })?;
+        };
+        let found = found.or_else(without)?;
         let version = found.version;
         Ok((self.usable(found), version))
     }
@@ -78,18 +79,13 @@ impl Attempt<'_> {
         if !account.target().spec.single_seat() {
             return own;
         }
-        match account.store().lock(&account.key, account.deadline).await {
-            Ok(lock) => {
-                let attempt = Attempt::new(account, Some(lock));
-                let session = attempt.choose(own).await;
-                attempt.release().await;
-                session
-            }
-            Err(error) => {
-                account.warn_not_stored(&error);
-                own
-            }
-        }
+        let lock = account.store().lock(&account.key, account.deadline).await;
+        let lock = lock.inspect_err(|error| account.warn_not_stored(error));
+        let Ok(lock) = lock else { return own };
+        let attempt = Attempt::new(account, Some(lock));
+        let session = attempt.choose(own).await;
+        attempt.release().await;
+        session
     }
 
     async fn choose(&self, own: Obtained) -> Obtained {
