@@ -14,6 +14,7 @@ use crate::error::{Error, Result, error};
 use crate::i18n::{Text, tr};
 use crate::provider;
 use crate::secret::Secret;
+use crate::secret::foreign::unseen;
 
 /// How many settings a file may have: each takes some kilobytes where all accounts are listed.
 const SETTINGS_MAX: usize = 10_000;
@@ -70,6 +71,7 @@ pub(super) fn read(bytes: &[u8], file: EnvFile<'_>) -> Result<Vec<Setting>> {
     let lines: Vec<Line> = lines(bytes).collect();
     let ours = Ours::new(&lines, file);
     let mut settings = Vec::new();
+    let mut misplaced = Vec::new();
     let mut seen = BTreeMap::new();
     let mut at = 0;
     while at < lines.len() {
@@ -80,12 +82,13 @@ pub(super) fn read(bytes: &[u8], file: EnvFile<'_>) -> Result<Vec<Setting>> {
             at += 1;
         } else {
             let last = quote_closes(&lines, at).unwrap_or(at);
+            misplaced.extend(otherwise_written(lines[at].bytes, number, &ours));
             let hidden = behind_a_return(lines[at].bytes, number, &ours);
             let hidden = hidden.chain(swallowed(&lines, at, last, &ours));
             settings.extend(hidden.take(SETTINGS_MAX + 1));
             at = last + 1;
         }
-        if settings.len() > SETTINGS_MAX {
+        if settings.len() + misplaced.len() > SETTINGS_MAX {
             let most = SETTINGS_MAX;
             let error = file.bad(&tr!("has more than {most} settings of crmauth's", most));
             let hint =
@@ -93,6 +96,9 @@ pub(super) fn read(bytes: &[u8], file: EnvFile<'_>) -> Result<Vec<Setting>> {
             return Err(error.hint(hint));
         }
     }
+    let set: HashSet<String> = settings.iter().map(Setting::variable).collect();
+    misplaced.retain(|setting: &Setting| !set.contains(&setting.variable()));
+    settings.append(&mut misplaced);
     Ok(settings)
 }
 
@@ -310,6 +316,37 @@ fn behind_a_return(line: &[u8], number: usize, ours: &Ours) -> impl Iterator<Ite
         let hint = tr!("end the file's lines with LF or CRLF");
         Some(ours.hidden(number, key, why, hint))
     })
+}
+
+/// A setting of ours in a form of some shell's or language's, or beside a character that nobody sees: no reader of env
+/// files takes it.
+fn otherwise_written(line: &[u8], number: usize, ours: &Ours) -> Option<Setting> {
+    const WORDS: &str = " const declare env environ export global let local os process readonly set setenv setx typeset var ";
+    let line = std::str::from_utf8(line).ok()?;
+    let in_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut rest = line;
+    let (before, name, behind) = loop {
+        let begun = rest.trim_start_matches(|c| !in_name(c) && !['#', ';', '/', '='].contains(&c));
+        let before = &line[..line.len() - begun.len()];
+        let (word, behind) = begun.split_at(begun.find(|c| !in_name(c))?);
+        let option = before.ends_with('-') && word.len() < 3;
+        if word.is_empty()
+            || !option && !WORDS.contains(&format!(" {} ", word.to_ascii_lowercase()))
+        {
+            break (before, word, behind);
+        }
+        rest = behind;
+    };
+    let (key, name) = ours.key(&Line::new(name.as_bytes()))?;
+    let gap = |c: char| unseen(c) || c.is_whitespace() || ['+', '?', '"', '\''].contains(&c);
+    let set = ['=', ':', '\u{ff1d}'];
+    let is_set = behind.trim_start_matches(gap).starts_with(set);
+    if before.trim_start_matches([' ', '\t']).is_empty() && !is_set {
+        return None;
+    }
+    let hint = tr!("write the line as {name}='…'", name);
+    let why = tr!("is not written as NAME=VALUE, so the line is ignored");
+    Some(ours.hidden(number, (key, name), why, hint))
 }
 
 /// A file's bytes with these settings in it: each variable with its value, and the value as it is quoted for the

@@ -27,6 +27,27 @@ fn refuses(bytes: impl AsRef<[u8]>, message: &str) -> String {
     error.hint.expect(message).english()
 }
 
+#[test]
+fn a_setting_in_another_form_is_named() {
+    let words = "\u{a0}|\u{feff}|\u{200b}|export \u{a0}|set |SET |setx |setenv |declare -x |typeset -x |set -gx |set -x |readonly |\
+        local |env |ENV |const |- |$env:|$Env:|${env:|$|\"|'|{ \"|env.|process.env.|os.environ[\"|  - ";
+    for before in words.split('|') {
+        for after in ["=h", " = h", " h", "} = h", ": h", "\": \"h\","] {
+            let file = format!("X=1\n{before}GLUO_URL{after}\n");
+            let why = "line 2: GLUO_URL is not written as NAME=VALUE, so the line is ignored";
+            refuses(&file, why);
+            // What is set as it should be is all that counts.
+            accepts(format!("{file}GLUO_URL=i"), &["GLUO_URL=i"]);
+        }
+    }
+    for after in ["+=h", "?=h", "\u{a0}=h", "\u{ff1d}h", "\u{200b}= h", "\"=h"] {
+        let why = "line 1: GLUO_URL is not written as NAME=VALUE, so the line is ignored";
+        refuses(format!("GLUO_URL{after}\n"), why);
+    }
+    let others = ";GLUO_URL=h|// GLUO_URL=h|X=\"$GLUO_URL\"|echo $GLUO_URL x|os=GLUO_URL =|GLUO_URL-old=h|#set GLUO_URL=h|# GLUO_URL=h|set GLUO_X=1|X=set GLUO_URL=h|GLUO_URL.old=h|set|set |$env:|rem GLUO_URL=h";
+    others.split('|').for_each(|line| accepts(line, &[]));
+}
+
 const SINGLE: &str = "put it between single quotes, on one line: GLUO_ACCESS_KEY='…'";
 const DOUBLE: &str = "put it between double quotes, on one line: GLUO_ACCESS_KEY=\"…\"";
 
