@@ -7,7 +7,7 @@ use clap_complete::Shell;
 use tokio::time::Instant;
 
 use super::{Run, with_stored};
-use crate::declaration::Target;
+use crate::declaration::{Spec, Target};
 use crate::error::Result;
 use crate::provider;
 use crate::settings::Sources;
@@ -62,10 +62,8 @@ pub fn script(shell: Shell, mut command: clap::Command) -> String {
     let addition = addition
         .replace("SYSTEMS", &ids.join(" "))
         .replace("VERBS", &takers(&command).join(" "));
-    let systems = specs
-        .iter()
-        .map(|spec| PossibleValue::new(spec.id).help(spec.product));
-    let systems = PossibleValuesParser::new(systems);
+    let system = |spec: &&'static Spec| PossibleValue::new(spec.id).help(spec.product);
+    let systems = PossibleValuesParser::new(specs.iter().map(system));
     command = command.mut_subcommands(|verb| {
         verb.mut_args(|arg| match arg.get_id().as_str() {
             _ if takes_target(&arg) => arg.value_parser(PossibleValuesParser::new([PLACEHOLDER])),
@@ -111,14 +109,10 @@ async fn targets(run: &Run<'_>) -> Vec<Target> {
     let sources = Sources::load(run.environment, &run.global.env_file, PATIENCE);
     let configured = sources.map(|sources| sources.configured());
     let configured = configured.unwrap_or_default();
-    let variable = || run.environment.get("CRMAUTH_STORE").ok().flatten();
-    let place = run.global.store.as_deref().or_else(variable);
-    if place.is_some_and(|place| !place.starts_with("file:")) {
+    // One on the network is not asked: here it is no known store.
+    let Ok(store) = run.store() else {
         return configured;
-    }
-    let stored = match run.store() {
-        Ok(store) => store.list(Instant::now() + PATIENCE).await,
-        Err(error) => Err(error),
     };
+    let stored = store.list(Instant::now() + PATIENCE).await;
     with_stored(configured, &stored.unwrap_or_default())
 }

@@ -54,10 +54,8 @@ fn place(text: &str) -> std::result::Result<Place, Refused> {
 
 /// Serves until a signal comes, or until CMD ends, whose exit code is returned.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
-    let command = args.command.split_first();
-    let command =
-        command.map(|(name, rest)| child::find(name, run).map(|found| (name, found, rest)));
-    let command = command.transpose()?;
+    let program = args.command.first().map(|name| child::find(name, run));
+    let program = program.transpose()?;
     let wanted = targets(&args.targets)?;
     let (services, sources, _servers) = run.services().await?;
     let accounts = accounts(args, &services, &sources, &wanted).await?;
@@ -68,7 +66,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let key = (!args.no_key).then(random).transpose()?;
     let key = key.map(|bytes| Secret::new(hex(&bytes)));
     let origin = format!("http://{}", listener.host());
-    let prefix = key.iter().map(|key| ["/", key.expose()].concat());
+    let prefix = key.iter().flat_map(|key| ["/", key.expose()]);
     let prefix = prefix.collect::<String>();
     let url = |target: &Target| format!("{origin}{prefix}/{target}");
     if args.no_key && matches!(args.listen, Place::Loopback(_)) {
@@ -82,20 +80,18 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         timeout: run.global.timeout,
     };
     let gateway = Gateway::new(&run.report, accounts, options, &listener);
-    let lines = wanted
-        .iter()
-        .map(|target| format!("{target}\t{}\n", url(target)));
-    let Some((name, found, rest)) = command else {
+    let line = |target| format!("{target}\t{}\n", url(target));
+    let lines = wanted.iter().map(line);
+    let (Some(program), Some((name, rest))) = (program, args.command.split_first()) else {
         run.print(&lines.collect::<String>()).await?;
         hint(run, args, &url(&wanted[0]));
         gateway.run(&listener, stop).await;
         return Ok(0);
     };
     lines.for_each(|line| run.report.chat(tr!("{line}", line = line.trim_end())));
-    let urls = wanted
-        .iter()
-        .map(|target| (target.variable("URL"), url(target)));
-    let mut child = tokio::process::Command::new(found);
+    let urls = wanted.iter();
+    let urls = urls.map(|target| (target.variable("URL"), url(target)));
+    let mut child = tokio::process::Command::new(program);
     child
         .args(rest)
         .env_clear()
@@ -121,10 +117,9 @@ async fn accounts<'a>(
     let mut accounts = Vec::new();
     for target in wanted {
         let account = Account::find(services, sources, target, args.person.as_deref()).await?;
+        let (stored, _) = account.stored(args.min_ttl).await?;
         // Without credentials a stored session may do, and nothing else.
-        if let (Some(missing), None) =
-            (&account.plan.missing, account.stored(args.min_ttl).await?.0)
-        {
+        if let (Some(missing), None) = (&account.plan.missing, stored) {
             return Err(missing.clone());
         }
         accounts.push(account);
@@ -137,25 +132,24 @@ fn cannot_listen(args: &Args, error: &std::io::Error) -> Error {
         Place::Loopback(address) => address.to_string(),
         Place::Socket(path) => path.display().to_string(),
     };
-    error!(
-        Usage, "the gateway cannot listen at {place}: {why}", place, why = why(error);
-        hint "--listen takes another address, or a port of 0 for any that is free"
-    )
+    error!(Usage, "the gateway cannot listen at {place}: {why}", place, why = why(error);
+        hint "--listen takes another address, or a port of 0 for any that is free")
 }
 
 /// What to do with the URL.
 fn hint(run: &Run<'_>, args: &Args, url: &str) {
-    run.report.chat(match &args.listen {
+    let running = tr!("the gateway is running; Ctrl-C ends it");
+    let next = match &args.listen {
         Place::Loopback(_) => tr!(
             "paste the URL into Postman, Bruno or n8n as the base URL, without authentication; or try `curl {url}/`",
             url
         ),
-        Place::Socket(path) => tr!(
-            "try `curl --unix-socket {path} {url}/`",
-            path = path.display(),
-            url
-        ),
-    });
-    run.report
-        .chat(tr!("the gateway is running; Ctrl-C ends it"));
+        Place::Socket(path) => {
+            let path = path.display();
+            tr!("try `curl --unix-socket {path} {url}/`", path, url)
+        }
+    };
+    for text in [next, running] {
+        run.report.chat(text);
+    }
 }

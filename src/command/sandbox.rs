@@ -1,6 +1,6 @@
 //! `crmauth sandbox`: every system on loopback, for trying things out and for people's own tests.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
@@ -51,7 +51,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
 async fn serve(run: &Run<'_>, servers: &Sandbox) -> Result<u8> {
     // Listen first: whoever has read the block may send a signal at once.
     let mut stop = pin!(signals::either());
-    let block = block(servers, run.lang());
+    let block = block(servers, run.report.lang());
     tokio::select! {
         biased;
         printed = run.print(&block) => printed?,
@@ -76,12 +76,7 @@ fn block(servers: &Sandbox, lang: Lang) -> String {
 }
 
 /// CMD sees the demo accounts, none of the user's own settings, no env file, and a store of its own.
-async fn command(
-    name: &OsString,
-    rest: &[OsString],
-    run: &Run<'_>,
-    servers: &Sandbox,
-) -> Result<u8> {
+async fn command(name: &OsStr, rest: &[OsString], run: &Run<'_>, servers: &Sandbox) -> Result<u8> {
     let store = child::private_folder("crmauth-sandbox-")?;
     let mut location = OsString::from("file:");
     location.push(store.path());
@@ -90,10 +85,8 @@ async fn command(
             name == LANG || !name.starts_with("CRMAUTH_") && !settings::is_setting(name)
         })
     });
-    let lang = run
-        .global
-        .lang
-        .map(|lang| (LANG, Lang::NAMES[lang as usize]));
+    let lang = run.global.lang;
+    let lang = lang.map(|lang| (LANG, Lang::NAMES[lang as usize]));
     let mut command = tokio::process::Command::new(child::find(name, run)?);
     command
         .args(rest)
