@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use super::{Exit, Run, gitignore};
+use super::{Run, both, gitignore};
 use crate::declaration::Target;
 use crate::error::{Cause, Result, error};
 use crate::lifecycle::Active;
@@ -148,21 +148,21 @@ impl Prepared<'_> {
     }
 
     async fn write(self, run: &Run<'_>, results: &[Login<'_>]) -> Result<u8> {
-        let mut exit = Exit::default();
+        let mut exit = 0;
         let mut outcomes = Vec::with_capacity(results.len());
         for (target, result) in results {
             outcomes.push(match result {
                 Ok(login) => Outcome::Session(entry(login)),
                 Err(error) => {
-                    exit.add(error.cause.exit());
+                    exit = both(exit, error.cause.exit());
                     run.report.error(error);
                     let error_json = run.report.error_json(error);
                     Outcome::Failed { target, error_json }
                 }
             });
         }
-        if exit.code() != 0 && (!self.shape.batch || self.format.all_or_nothing()) {
-            return Ok(exit.code());
+        if exit != 0 && (!self.shape.batch || self.format.all_or_nothing()) {
+            return Ok(exit);
         }
         let rendered = self.format.write(&outcomes, &self.shape)?;
         run.answered.set(true);
@@ -177,6 +177,6 @@ impl Prepared<'_> {
         if let (Some(file), Some(block)) = (self.github_env, &rendered.github_env) {
             file.append(block)?;
         }
-        Ok(exit.code())
+        Ok(exit)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use super::{AT_ONCE, Exit, Run, target_help, targets};
+use super::{AT_ONCE, Run, both, target_help, targets};
 use crate::declaration::Target;
 use crate::error::{Error, Pending, Result};
 use crate::i18n::{Text, tr};
@@ -79,7 +79,7 @@ type Ended = Option<Revocation>;
 /// What has happened so far. Each outcome is a line at once, or they are one JSON array at the end.
 #[derive(Default)]
 struct Record {
-    exit: Exit,
+    exit: u8,
     objects: Vec<(usize, Value)>,
     /// The words that were printed, with what they mean.
     words: BTreeMap<&'static str, Option<Text>>,
@@ -135,7 +135,7 @@ impl Record {
     }
 
     fn fail(&mut self, run: &Run<'_>, error: &Error) {
-        self.exit.add(error.cause.exit());
+        self.exit = both(self.exit, error.cause.exit());
         run.report.error(error);
     }
 
@@ -153,7 +153,7 @@ impl Record {
                 meaning.into_iter().for_each(|text| run.report.aside(text));
             }
         }
-        Ok(self.exit.code())
+        Ok(self.exit)
     }
 }
 

@@ -133,36 +133,32 @@ impl Run<'_> {
 
     /// The same, where a signal still ends the process at once: a stored session that is only printed needs no more.
     pub async fn services_alone(&self) -> Result<(Services, Sources, Option<systems::Sandbox>)> {
-        let ca_file = self.global.ca_file.as_deref();
-        let trust = Rc::new(Trust::new(self.roots(), ca_file, self.global.timeout).await?);
-        let http = Http::new(self.proxies()?, Rc::clone(&trust), self.global.timeout);
-        let (sources, servers) = if self.global.sandbox {
+        let (global, timeout) = (self.global, self.global.timeout);
+        let trust = Trust::new(self.roots(), global.ca_file.as_deref(), timeout).await?;
+        let trust = Rc::new(trust);
+        let http = Http::new(self.proxies()?, Rc::clone(&trust), timeout);
+        let (sources, servers) = if global.sandbox {
             let servers = sandbox::start(None, Rc::new(|_| ())).await?;
             let mut sources = Sources::only(servers.settings.clone());
-            sources.also_protect(self.environment, &self.global.env_file);
+            sources.also_protect(self.environment, &global.env_file);
             (sources, Some(servers))
         } else {
-            let mut sources =
-                Sources::load(self.environment, &self.global.env_file, self.global.timeout)?;
+            let mut sources = Sources::load(self.environment, &global.env_file, timeout)?;
             sources.login_asks = ask::why_not_asking(self).is_none();
             (sources, None)
         };
         self.report.warn_of_all(sources.warnings.iter().cloned());
         let notes = sources.notes.iter().cloned();
         notes.for_each(|note| self.report.note(None, note));
+        let keeps = !global.sandbox && !global.no_store;
         let store = match self.store_setting()? {
-            (name, Some(place)) if shared::is_shared(place) && !self.keeps_nothing() => {
+            (name, Some(place)) if keeps && shared::is_shared(place) => {
                 self.shared_store(name, place, trust).await?
             }
             _ => self.store()?,
         };
-        let report = Rc::clone(&self.report);
-        let services = Services::new(report, http, store, self.global.timeout);
+        let services = Services::new(Rc::clone(&self.report), http, store, timeout);
         Ok((services, sources, servers))
-    }
-
-    fn keeps_nothing(&self) -> bool {
-        self.global.sandbox || self.global.no_store
     }
 
     /// Where sessions are to be kept, and what says so.
@@ -205,9 +201,8 @@ impl Run<'_> {
 
     /// The folder of `file:DIR`, whose `~/` is the user's home: no shell puts that there behind `file:`.
     fn folder(&self, place: &str) -> Option<PathBuf> {
-        let path = place
-            .strip_prefix("file:")
-            .filter(|path| !path.is_empty())?;
+        let path = place.strip_prefix("file:");
+        let path = path.filter(|path| !path.is_empty())?;
         let path = path.strip_prefix("//").unwrap_or(path);
         match path.strip_prefix("~/") {
             Some(below) => Some(self.environment.path("HOME")?.join(below)),
@@ -254,10 +249,6 @@ impl Run<'_> {
             http: first(http)?,
             no: first(&["no_proxy", "NO_PROXY"])?,
         })
-    }
-
-    pub fn lang(&self) -> Lang {
-        self.report.lang()
     }
 
     /// Prints an array on one line.
@@ -308,12 +299,16 @@ impl std::error::Error for Refused {}
 
 /// Seconds as a person writes them, `30` or `0.5`.
 pub fn seconds(text: &str) -> std::result::Result<Duration, Refused> {
-    match text.parse::<f64>() {
-        Ok(time) if (0.001..=86_400.0).contains(&time) => Ok(Duration::from_secs_f64(time)),
-        _ => Err(Refused(tr!(
+    let refused = || {
+        Refused(tr!(
             "it must be a number of seconds between 0.001 and 86400"
-        ))),
-    }
+        ))
+    };
+    let time = text
+        .parse()
+        .ok()
+        .filter(|time| (0.001..=86_400.0).contains(time));
+    time.map(Duration::from_secs_f64).ok_or_else(refused)
 }
 
 /// Seconds, or 0 for whatever still lives.
@@ -340,20 +335,11 @@ pub fn target_help() -> String {
     format!("A system ({ids}), or an account of it: gluo@filial")
 }
 
-/// A batch's exit code: 0 if all went well, the failures' own code if they agree, else 1.
-#[derive(Default)]
-pub struct Exit(Option<u8>);
-
-impl Exit {
-    pub fn add(&mut self, code: u8) {
-        match self.0 {
-            _ if code == 0 => {}
-            Some(before) if before != code => self.0 = Some(1),
-            _ => self.0 = Some(code),
-        }
-    }
-
-    pub fn code(&self) -> u8 {
-        self.0.unwrap_or(0)
+/// A batch's exit code with one more: 0 if all went well, the failures' own code if they agree, else 1.
+pub fn both(before: u8, code: u8) -> u8 {
+    match (before, code) {
+        (0, code) | (code, 0) => code,
+        _ if before == code => code,
+        _ => 1,
     }
 }

@@ -1,22 +1,36 @@
 //! `crmauth status`: what is configured, what is stored, how long it lasts.
 
-mod report;
 mod row;
-mod table;
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use futures_util::StreamExt;
+use serde_json::{Value, json};
 
-use super::{AT_ONCE, Exit, Run, target_help, targets, with_stored};
+use super::ask::why_not_asking;
+use super::delivery::spare_settings;
+use super::{AT_ONCE, Run, both, target_help, targets, with_stored};
 use crate::declaration::Target;
 use crate::error::{Cause, Result};
-use crate::i18n::tr;
+use crate::http::Transcript;
+use crate::i18n::{Text, span, tr};
+use crate::lifecycle::{Services, Want};
+use crate::output::file::Replacement;
 use crate::output::stdout::columns;
-use crate::provider::Role;
+use crate::provider::{self, Role};
+use crate::report::Report;
+use crate::secret::foreign::printable;
+use crate::settings::{Origin, Sources};
 use crate::store::{Entry, Key};
+use crate::terminal::{width, wrap};
 use row::Row;
+
+const COLUMNS: usize = 7;
+
+/// The order in which a narrow terminal goes without columns: the highest first; those at 0 always stay.
+const RANKS: [u8; COLUMNS] = [0, 0, 1, 2, 3, 5, 4];
 
 /// Show what is configured, what is stored, and how long it lasts
 #[derive(Debug, clap::Args)]
@@ -48,7 +62,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let named = targets(&args.targets)?;
     let (services, sources, _servers) = run.services().await?;
     let file = match &args.report {
-        Some(path) => Some(report::begin(path, &services, &sources).await?),
+        Some(path) => Some(begin_report(path, &services, &sources).await?),
         None => None,
     };
     let stored = match services.stored().await {
@@ -73,9 +87,12 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     rows.retain(|row| row.person.is_none() || row.entry.is_some());
     print(&rows, args, run).await?;
     if let Some(file) = file {
-        report::end(file, &services, &rows, args, run).await?;
+        end_report(file, &services, &rows, args, run).await?;
     }
-    Ok(exit_code(&rows))
+    if rows.is_empty() {
+        return Ok(Cause::NoSession.exit());
+    }
+    Ok(rows.iter().map(Row::exit).fold(0, both))
 }
 
 /// What is stored in a target's name, for a row each. Its settings, if it is configured `here`, tell which is its own.
@@ -97,15 +114,6 @@ fn listed<'a>(
     listed
 }
 
-fn exit_code(rows: &[Row<'_>]) -> u8 {
-    if rows.is_empty() {
-        return Cause::NoSession.exit();
-    }
-    let mut exit = Exit::default();
-    rows.iter().for_each(|row| exit.add(row.exit()));
-    exit.code()
-}
-
 async fn print(rows: &[Row<'_>], args: &Args, run: &Run<'_>) -> Result<()> {
     if run.global.json {
         let rows = rows.iter().map(|row| row.to_json(&run.report)).collect();
@@ -118,7 +126,7 @@ async fn print(rows: &[Row<'_>], args: &Args, run: &Run<'_>) -> Result<()> {
         return Ok(());
     }
     let each = !args.targets.is_empty();
-    let table = table::table(rows, each, columns(), &run.report);
+    let table = table(rows, each, columns(), &run.report);
     run.print(&table).await?;
     // The table has said already what is missing, and the diagnosis too.
     let untold = rows.iter().filter(|row| row.diagnosis.is_none());
@@ -126,4 +134,198 @@ async fn print(rows: &[Row<'_>], args: &Args, run: &Run<'_>) -> Result<()> {
     let errors = errors.filter(|error| error.cause != Cause::MissingSetting);
     errors.for_each(|error| run.report.error(error));
     Ok(())
+}
+
+/// A line for each target; `each` adds one for each of its settings. No line is longer than the terminal's `columns`.
+fn table(rows: &[Row<'_>], each: bool, columns: Option<usize>, report: &Report) -> String {
+    let heads = [
+        tr!("TARGET"),
+        tr!("SESSION"),
+        tr!("LEFT"),
+        tr!("USER"),
+        tr!("URL"),
+        tr!("FINGERPRINT"),
+        tr!("SETTINGS"),
+    ];
+    let heads = heads.map(|head| report.words(&head));
+    let cells: Vec<_> = rows.iter().map(|row| cells(row, report)).collect();
+    let widths: [usize; COLUMNS] = std::array::from_fn(|column| {
+        let cells = cells.iter().chain([&heads]);
+        let widths = cells.map(|cells| width(&cells[column]));
+        widths.max().unwrap_or_default()
+    });
+    let shown = shown(&widths, columns);
+    let mut text = line(&heads, &widths, &shown);
+    for (row, cells) in rows.iter().zip(&cells) {
+        text += &line(cells, &widths, &shown);
+        for remark in remarks(row, each, report) {
+            text += &below(&remark, columns);
+        }
+    }
+    text
+}
+
+fn cells(row: &Row<'_>, report: &Report) -> [String; COLUMNS] {
+    let mut target = row.target.to_string();
+    if let Some(person) = &row.person {
+        target.extend([" --as ", person]);
+    }
+    let cells = [
+        target,
+        report.words(&row.state_text()),
+        report.words(&row.seconds_left().map(span).unwrap_or_default()),
+        row.user().unwrap_or_default().to_owned(),
+        row.url().unwrap_or_default(),
+        row.fingerprint().unwrap_or_default(),
+        report.words(&places(row)),
+    ];
+    // A user name comes from a setting or a server.
+    cells.map(|cell| match printable(&cell) {
+        cell if cell.is_empty() => "-".to_owned(),
+        cell => cell,
+    })
+}
+
+/// Where a target's settings come from, each place once: `the environment, ./.env`.
+fn places(row: &Row<'_>) -> Text {
+    let mut places: Vec<Text> = Vec::new();
+    for found in row.settings() {
+        let place = match &found.origin {
+            Origin::File { path, .. } => tr!("{path}", path),
+            origin => origin.text(),
+        };
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    Text::list(&places, ", ")
+}
+
+/// What to say below a target's line.
+fn remarks(row: &Row<'_>, each: bool, report: &Report) -> Vec<String> {
+    if row.person.is_some() {
+        return Vec::new();
+    }
+    let mut remarks = Vec::new();
+    if each {
+        remarks.extend(row.settings().map(|found| report.words(&found.note())));
+    }
+    if let Some(found) = &row.diagnosis {
+        let found = report.error_json(found);
+        let words = [&found["message"], &found["hint"]].into_iter();
+        remarks.extend(words.filter_map(|words| words.as_str().map(str::to_owned)));
+    } else if let Some(error) = row.missing() {
+        remarks.push(report.words(&error.message));
+    }
+    remarks.extend(row.unchecked().map(|why| report.words(&why)));
+    remarks
+}
+
+/// The columns that a terminal has room for.
+fn shown(widths: &[usize; COLUMNS], columns: Option<usize>) -> Vec<usize> {
+    let mut shown: Vec<usize> = (0..COLUMNS).collect();
+    let total = |shown: &[usize]| {
+        let widths = shown.iter().map(|column| widths[*column] + 2);
+        widths.sum::<usize>()
+    };
+    for rank in (1..=5).rev() {
+        if columns.is_some_and(|columns| total(&shown) > columns + 2) {
+            shown.retain(|column| RANKS[*column] != rank);
+        }
+    }
+    shown
+}
+
+fn line(cells: &[String; COLUMNS], widths: &[usize; COLUMNS], shown: &[usize]) -> String {
+    let padded = shown.iter().map(|column| {
+        let cell = &cells[*column];
+        [cell, &*" ".repeat(widths[*column] - width(cell))].concat()
+    });
+    [padded.collect::<Vec<_>>().join("  ").trim_end(), "\n"].concat()
+}
+
+/// An indented remark, in as many lines as it takes.
+fn below(text: &str, columns: Option<usize>) -> String {
+    let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(2));
+    let lines = wrap(&printable(text), room).into_iter();
+    lines.map(|line| format!("  {line}\n")).collect()
+}
+
+/// Begins to write down what is asked, once the file is known to be writable.
+async fn begin_report(path: &Path, services: &Services, sources: &Sources) -> Result<Replacement> {
+    spare_settings("--report", path, sources)?;
+    let mut transcript = Transcript::default();
+    let words = &mut transcript.words;
+    for system in provider::ALL {
+        let (spec, probe) = (system.spec(), system.probe());
+        words.extend(spec.words.iter().copied().flatten());
+        words.extend(spec.endpoints());
+        words.extend(probe.requests.iter().chain(probe.install_paths));
+    }
+    *services.http.transcript.borrow_mut() = Some(transcript);
+    Replacement::open(path.to_owned()).await
+}
+
+/// Logs in too, where that is wanted, and writes the file.
+async fn end_report(
+    file: Replacement,
+    services: &Services,
+    rows: &[Row<'_>],
+    args: &Args,
+    run: &Run<'_>,
+) -> Result<()> {
+    let mut targets = Vec::new();
+    for row in rows.iter().filter(|row| row.person.is_none()) {
+        let login = log_in(row, args, run).await?;
+        let transcript = services.http.transcript.borrow();
+        let name = row.target.to_string();
+        let exchanges = transcript.iter().flat_map(|all| all.of(&name));
+        targets.push(json!({
+            "system": row.target.spec.id,
+            "settings": row.settings().map(|found| found.field.name).collect::<Vec<_>>(),
+            "session": row.state.word(),
+            "checked": row.checked_word(),
+            "error": row.error.as_ref().map(|error| error.cause.code()),
+            "diagnosis": row.diagnosis.as_ref().map(|error| error.cause.code()),
+            "login": login,
+            "exchanges": exchanges.collect::<Vec<_>>(),
+        }));
+    }
+    let version = env!("CARGO_PKG_VERSION");
+    let report = json!({ "report": 1, "crmauth": version, "system": std::env::consts::OS, "targets": targets });
+    let warnings = file.write(format!("{report:#}\n").as_bytes())?;
+    run.report.warn_of_all(warnings);
+    run.report
+        .chat(tr!("the report is written; read it before you pass it on"));
+    Ok(())
+}
+
+/// What came of a login, and of the question whether its session is alive.
+async fn log_in(row: &Row<'_>, args: &Args, run: &Run<'_>) -> Result<Option<Value>> {
+    let Some(account) = row.account.as_ref().filter(|_| row.missing().is_none()) else {
+        return Ok(None);
+    };
+    let target = &row.target;
+    let question = tr!(
+        "log in to {target} too, for the report? A new session replaces the stored one",
+        target
+    );
+    let asks = !run.global.json && why_not_asking(run).is_none();
+    let consent = args.login || asks && run.report.confirm(question, false).await?;
+    if !consent {
+        return Ok(None);
+    }
+    let login = async {
+        let active = account.again().session(&Want::New(Duration::ZERO)).await?;
+        active.account.again().check(&active.session).await
+    };
+    let code = match login.await {
+        Ok(_) => "done",
+        Err(error) => {
+            let text = tr!("the report shows a login that failed");
+            run.report.warn_of(Some(target), text, &error);
+            error.cause.code()
+        }
+    };
+    Ok(Some(code.into()))
 }

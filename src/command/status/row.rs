@@ -22,7 +22,7 @@ const MIN_TTL: Duration = Duration::from_secs(60);
 const FINGERPRINT: usize = 8;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub enum State {
     Usable,
     Unknown,
     Expiring,
@@ -51,12 +51,12 @@ impl State {
     }
 
     /// The word in JSON.
-    pub(super) fn word(self) -> String {
+    pub fn word(self) -> String {
         self.text().english().replace(' ', "_")
     }
 
     /// The word for people.
-    pub(super) fn text(self) -> Text {
+    pub fn text(self) -> Text {
         match self {
             Self::Usable => tr!("usable"),
             Self::Unknown => tr!("unknown"),
@@ -70,22 +70,22 @@ impl State {
     }
 }
 
-pub(super) struct Row<'a> {
-    pub(super) target: Target,
+pub struct Row<'a> {
+    pub target: Target,
     /// Whom the session stands for, if it is one of `--as`.
-    pub(super) person: Option<String>,
-    pub(super) account: Option<Account<'a>>,
-    pub(super) entry: Option<Entry>,
-    pub(super) state: State,
+    pub person: Option<String>,
+    pub account: Option<Account<'a>>,
+    pub entry: Option<Entry>,
+    pub state: State,
     checked: Option<Life>,
-    pub(super) error: Option<Error>,
+    pub error: Option<Error>,
     /// With `--check`: why there is no usable session, and the cure.
-    pub(super) diagnosis: Option<Error>,
+    pub diagnosis: Option<Error>,
 }
 
 impl<'a> Row<'a> {
     /// `listed` is what is stored in the target's name, whatever its settings are now; `here` says that it has settings.
-    pub(super) async fn find(
+    pub async fn find(
         services: &'a Services,
         sources: &Sources,
         target: &Target,
@@ -182,20 +182,19 @@ impl<'a> Row<'a> {
 
     /// Why the target has no usable session. What is known already is not asked for again.
     async fn diagnose(&self) -> Option<Error> {
-        let account = match (&self.account, &self.error) {
-            (Some(account), None) => account.again(),
+        use Cause::{BadAnswer, Html, NotFound, Status};
+        let account = match (&self.account, self.error.as_ref().map(|error| error.cause)) {
             // Something answered, but what?
-            (Some(account), Some(error)) if unclear(error.cause) => account.again(),
+            (Some(account), None | Some(NotFound | Html | BadAnswer | Status)) => account.again(),
             _ => return self.error.clone(),
         };
         let found = account.diagnose(self.entry.is_some(), self.checked).await;
-        match &self.error {
-            Some(error) if found.cause != Cause::WrongProduct => Some(error.clone()),
-            _ => Some(found),
-        }
+        let known = self.error.clone();
+        let known = known.filter(|_| found.cause != Cause::WrongProduct);
+        known.or(Some(found))
     }
 
-    pub(super) fn exit(&self) -> u8 {
+    pub fn exit(&self) -> u8 {
         match (&self.error, self.state) {
             (Some(error), _) => error.cause.exit(),
             (None, State::Usable) => 0,
@@ -205,19 +204,19 @@ impl<'a> Row<'a> {
         }
     }
 
-    pub(super) fn url(&self) -> Option<String> {
+    pub fn url(&self) -> Option<String> {
         Some(self.account.as_ref()?.plan.url.to_string())
     }
 
     /// The configured user, else the stored session's.
-    pub(super) fn user(&self) -> Option<&str> {
+    pub fn user(&self) -> Option<&str> {
         let configured = || self.account.as_ref()?.plan.text("USERNAME");
         let stored = || self.entry.as_ref()?.session.user.as_deref();
         configured().or_else(stored).filter(|user| !user.is_empty())
     }
 
     /// What the server has said of the session, as JSON names it.
-    pub(super) fn checked_word(&self) -> Option<&'static str> {
+    pub fn checked_word(&self) -> Option<&'static str> {
         self.checked.map(|life| match life {
             Life::Alive => "alive",
             Life::Dead => "dead",
@@ -226,7 +225,7 @@ impl<'a> Row<'a> {
     }
 
     /// The state's word for people, who see whether the server was asked.
-    pub(super) fn state_text(&self) -> Text {
+    pub fn state_text(&self) -> Text {
         match (self.state, self.checked) {
             (State::Usable, Some(Life::Alive)) => tr!("alive"),
             (state, _) => state.text(),
@@ -234,43 +233,41 @@ impl<'a> Row<'a> {
     }
 
     /// Why nobody knows whether the session is alive, though that was to be checked.
-    pub(super) fn unchecked(&self) -> Option<Text> {
+    pub fn unchecked(&self) -> Option<Text> {
         let name = self.target.spec.product;
-        match self.checked? {
-            Life::Unknown => Some(tr!(
+        Some(match self.checked? {
+            Life::Unknown => tr!(
                 "{name} cannot tell whether a session is alive; only its expiry was checked",
                 name
-            )),
-            Life::Busy => Some(tr!(
-                "the server is busy with another request of the session"
-            )),
-            Life::Alive | Life::Dead | Life::Broken => None,
-        }
+            ),
+            Life::Busy => tr!("the server is busy with another request of the session"),
+            Life::Alive | Life::Dead | Life::Broken => return None,
+        })
     }
 
-    pub(super) fn seconds_left(&self) -> Option<i64> {
+    pub fn seconds_left(&self) -> Option<i64> {
         let end = self.entry.as_ref()?.session.expires_at?;
         Some(end.duration_since(Timestamp::now()).as_secs().max(0))
     }
 
-    pub(super) fn fingerprint(&self) -> Option<String> {
+    pub fn fingerprint(&self) -> Option<String> {
         let token = &self.entry.as_ref()?.session.token;
         Some(sha256_hex(token.expose()).expose()[..FINGERPRINT].to_owned())
     }
 
     /// The settings that somebody has set.
-    pub(super) fn settings(&self) -> impl Iterator<Item = &Setting> {
+    pub fn settings(&self) -> impl Iterator<Item = &Setting> {
         self.account.iter().flat_map(|account| account.plan.set())
     }
 
     /// The error about settings that a login would need.
-    pub(super) fn missing(&self) -> Option<&Error> {
+    pub fn missing(&self) -> Option<&Error> {
         let found = || self.account.as_ref()?.plan.missing.as_ref();
         let missing = |error: &&Error| error.cause == Cause::MissingSetting;
         found().or_else(|| self.error.as_ref().filter(missing))
     }
 
-    pub(super) fn to_json(&self, report: &Report) -> Value {
+    pub fn to_json(&self, report: &Report) -> Value {
         let session = self.entry.as_ref().map(|entry| &entry.session);
         let settings = self.settings().map(|found| {
             let from = found.origin.text().english();
@@ -298,10 +295,4 @@ impl<'a> Row<'a> {
             }),
         })
     }
-}
-
-/// Whether another system may have answered.
-fn unclear(cause: Cause) -> bool {
-    use Cause::{BadAnswer, Html, NotFound, Status};
-    matches!(cause, NotFound | Html | BadAnswer | Status)
 }
