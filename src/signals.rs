@@ -94,9 +94,8 @@ fn listen(signals: &[Signal]) -> impl Future<Output = Signal> + use<> {
     // A file beyond its size limit is a write that fails, not an end in the middle of a run.
     let _ = stream(Number::XFSZ);
     std::future::poll_fn(move |context| {
-        let came = streams
-            .iter_mut()
-            .find_map(|(kind, stream)| stream.poll_recv(context).is_ready().then_some(*kind));
+        let mut all = streams.iter_mut();
+        let came = all.find_map(|(kind, all)| all.poll_recv(context).is_ready().then_some(*kind));
         came.map_or(Poll::Pending, Poll::Ready)
     })
 }
@@ -122,11 +121,8 @@ fn ignored() -> u64 {
     })
 }
 
-/// Waits for Ctrl-C.
 #[cfg(not(unix))]
-pub async fn any() -> Signal {
-    either().await
-}
+pub use either as any;
 
 /// Waits for Ctrl-C.
 #[cfg(not(unix))]

@@ -299,16 +299,11 @@ impl std::error::Error for Refused {}
 
 /// Seconds as a person writes them, `30` or `0.5`.
 pub fn seconds(text: &str) -> std::result::Result<Duration, Refused> {
-    let refused = || {
-        Refused(tr!(
-            "it must be a number of seconds between 0.001 and 86400"
-        ))
-    };
-    let time = text
-        .parse()
-        .ok()
-        .filter(|time| (0.001..=86_400.0).contains(time));
-    time.map(Duration::from_secs_f64).ok_or_else(refused)
+    let why = tr!("it must be a number of seconds between 0.001 and 86400");
+    match text.parse::<f64>() {
+        Ok(time) if (0.001..=86_400.0).contains(&time) => Ok(Duration::from_secs_f64(time)),
+        _ => Err(Refused(why)),
+    }
 }
 
 /// Seconds, or 0 for whatever still lives.
@@ -331,8 +326,10 @@ pub fn missing_argument(argument: &str, form: &str, verb: &str) -> Error {
 /// The help of an argument that names a target.
 pub fn target_help() -> String {
     let ids: Vec<&str> = provider::specs().iter().map(|spec| spec.id).collect();
-    let ids = ids.join(", ");
-    format!("A system ({ids}), or an account of it: gluo@filial")
+    format!(
+        "A system ({}), or an account of it: gluo@filial",
+        ids.join(", ")
+    )
 }
 
 /// A batch's exit code with one more: 0 if all went well, the failures' own code if they agree, else 1.

@@ -93,10 +93,8 @@ impl Typed {
             Some(_) => login.url().join(&self.path),
             None => login.place(&self.path),
         };
-        let effect = match is_harmless(&self.method) {
-            true => Effect::None,
-            false => Effect::Change,
-        };
+        let safe = is_harmless(&self.method);
+        let effect = if safe { Effect::None } else { Effect::Change };
         let request = Request::new(self.method.clone(), url);
         let mut request = request.effect(effect).secret(token);
         for (name, value) in &self.headers {

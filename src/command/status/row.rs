@@ -105,18 +105,12 @@ impl<'a> Row<'a> {
             error: None,
             diagnosis: None,
         };
-        match row.read(services, sources, listed, here).await {
-            Ok((account, entry, verdict)) => {
-                row.state = State::of(verdict);
-                (row.account, row.entry) = (Some(account), entry);
-            }
-            Err(error) => {
-                // The row of the target itself says it.
-                row.error = Some(error).filter(|_| row.person.is_none());
-                row.entry = listed.map(|(_, entry)| entry.clone());
-                if row.entry.is_some() {
-                    row.state = State::Unknown;
-                }
+        if let Err(error) = row.read(services, sources, listed, here).await {
+            // The row of the target itself says it.
+            row.error = Some(error).filter(|_| row.person.is_none());
+            row.entry = listed.map(|(_, entry)| entry.clone());
+            if row.entry.is_some() {
+                row.state = State::Unknown;
             }
         }
         if check {
@@ -126,12 +120,12 @@ impl<'a> Row<'a> {
     }
 
     async fn read(
-        &self,
+        &mut self,
         services: &'a Services,
         sources: &Sources,
         listed: Option<&(Key, Entry)>,
         here: bool,
-    ) -> Result<(Account<'a>, Option<Entry>, Verdict)> {
+    ) -> Result<()> {
         let found = Account::find(services, sources, &self.target, self.person.as_deref()).await;
         let account = match (found, listed) {
             (Err(error), Some(stored)) if error.cause == Cause::MissingSetting && !here => {
@@ -143,7 +137,8 @@ impl<'a> Row<'a> {
             account.typed().for_each(|value| transcript.hide(value));
         }
         let (entry, verdict) = account.stored(MIN_TTL).await?;
-        Ok((account, entry, verdict))
+        (self.account, self.entry, self.state) = (Some(account), entry, State::of(verdict));
+        Ok(())
     }
 
     /// Asks the server whether the session is alive, and why there is none that can be used.
