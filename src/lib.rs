@@ -73,7 +73,12 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
         color: colored(cli.global.color, environment, output::stdout::is_terminal()),
     };
     // It is large, and would be copied each time that it is handed on.
-    let work = Box::pin(perform(&cli.verb, &run));
+    let work = Box::pin(async {
+        match cli.verb.handles_signals() {
+            true => cli.verb.run(&run).await,
+            false => interruptible(cli.verb.under_way(), cli.verb.run(&run)).await,
+        }
+    });
     let (code, stopped) = match block_on(&report, work) {
         Ok(code) => (code, false),
         Err(error) => {
@@ -89,13 +94,6 @@ pub fn run(arguments: Vec<OsString>, environment: &Environment) -> u8 {
         print_on_failure(&cli.verb, &run, patience);
     }
     code
-}
-
-async fn perform(verb: &Verb, run: &Run<'_>) -> Result<u8> {
-    match verb.handles_signals() {
-        true => verb.run(run).await,
-        false => interruptible(verb.under_way(), verb.run(run)).await,
-    }
 }
 
 /// Makes a shell that evaluates stdout fail, unless an answer is there already: it would run both.

@@ -1,7 +1,6 @@
 //! `crmauth api`: one request with the session where the system wants it, the answer's body on stdout.
 
 mod arguments;
-mod body;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -24,8 +23,7 @@ use crate::output::shell_word;
 use crate::output::stdout::{self, StdoutStream};
 use crate::provider::Provider;
 use crate::settings::{self, Sources};
-use arguments::Typed;
-use body::pair;
+use arguments::{Typed, pair};
 
 /// The largest page, in bytes.
 const PAGE_MAX: usize = 8 * 1024 * 1024;

@@ -150,9 +150,8 @@ impl Run<'_> {
         self.report.warn_of_all(sources.warnings.iter().cloned());
         let notes = sources.notes.iter().cloned();
         notes.for_each(|note| self.report.note(None, note));
-        let keeps = !global.sandbox && !global.no_store;
         let store = match self.store_setting()? {
-            (name, Some(place)) if keeps && shared::is_shared(place) => {
+            (name, Some(place)) if !global.sandbox && shared::is_shared(place) => {
                 self.shared_store(name, place, trust).await?
             }
             _ => self.store()?,
@@ -164,6 +163,7 @@ impl Run<'_> {
     /// Where sessions are to be kept, and what says so.
     fn store_setting(&self) -> Result<(&'static str, Option<&str>)> {
         Ok(match &self.global.store {
+            _ if self.global.no_store => ("--no-store", Some("none")),
             Some(place) => ("--store", Some(place.as_str())),
             None => ("CRMAUTH_STORE", self.environment.get("CRMAUTH_STORE")?),
         })
@@ -174,10 +174,7 @@ impl Run<'_> {
         if self.global.sandbox {
             return Ok(Store::memory(None));
         }
-        let (name, place) = match self.global.no_store {
-            true => ("--no-store", Some("none")),
-            false => self.store_setting()?,
-        };
+        let (name, place) = self.store_setting()?;
         let folder = match (place, self.state_folder()) {
             (Some("none"), folder) => return Ok(Store::memory(folder)),
             (Some(place), _) => self.folder(place).ok_or_else(|| {

@@ -29,8 +29,8 @@ use row::Row;
 
 const COLUMNS: usize = 7;
 
-/// The order in which a narrow terminal goes without columns: the highest first; those at 0 always stay.
-const RANKS: [u8; COLUMNS] = [0, 0, 1, 2, 3, 5, 4];
+/// The columns that a narrow terminal goes without, in this order.
+const LEAVE: [usize; 5] = [5, 6, 4, 3, 2];
 
 /// Show what is configured, what is stored, and how long it lasts
 #[derive(Debug, clap::Args)]
@@ -224,13 +224,10 @@ fn remarks(row: &Row<'_>, each: bool, report: &Report) -> Vec<String> {
 /// The columns that a terminal has room for.
 fn shown(widths: &[usize; COLUMNS], columns: Option<usize>) -> Vec<usize> {
     let mut shown: Vec<usize> = (0..COLUMNS).collect();
-    let total = |shown: &[usize]| {
+    for next in LEAVE {
         let widths = shown.iter().map(|column| widths[*column] + 2);
-        widths.sum::<usize>()
-    };
-    for rank in (1..=5).rev() {
-        if columns.is_some_and(|columns| total(&shown) > columns + 2) {
-            shown.retain(|column| RANKS[*column] != rank);
+        if columns.is_some_and(|columns| widths.sum::<usize>() > columns + 2) {
+            shown.retain(|column| *column != next);
         }
     }
     shown

@@ -1,20 +1,32 @@
 //! What was typed for a request, checked before there is a session.
 
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
+
+use serde::de::IgnoredAny;
+use serde_json::json;
 
 use super::super::Run;
 use super::Args;
-use super::body::{Body, FORM, pair, split};
 use crate::declaration::{Placement, Spec, Target};
-use crate::error::{Result, error};
+use crate::error::{Cause, Error, Result, error};
+use crate::files::random;
 use crate::http::{ACCEPT, CONTENT_TYPE, Effect, HeaderName, Method, Part, Request, is_harmless};
 use crate::i18n::{Text, tr};
 use crate::lifecycle::Active;
-use crate::secret::{Secret, percent};
+use crate::secret::{Secret, hex, percent};
 use crate::url::PathFault;
 
 /// Headers that say where a request goes and where it ends: one that is typed could send the session elsewhere.
 const OURS: [&str; 4] = ["Host", "Content-Length", "Transfer-Encoding", "Connection"];
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// What is read into memory, from a pipe or for a field. A regular file may be larger where it is sent as it is.
+const READ_MAX: u64 = 32 * 1024 * 1024;
 
 /// A request as it was typed.
 pub struct Typed {
@@ -184,4 +196,263 @@ fn read_header(header: &str, spec: &Spec) -> Result<(HeaderName, Secret)> {
             error!(Usage, "-H is not a valid HTTP header"; hint "for example -H 'Accept: text/plain'")
         }
     })
+}
+
+/// A body: the bytes of `-d`, or a form, a JSON object or multipart made of fields and files.
+struct Body {
+    content_type: String,
+    parts: Vec<Part>,
+    /// What stands between the parts, if it is multipart.
+    boundary: Option<String>,
+}
+
+/// A field: its name, and its value as a text or as JSON.
+struct Field {
+    option: &'static str,
+    name: String,
+    text: String,
+}
+
+impl Body {
+    /// What the options ask for; `None`: nothing.
+    fn read(args: &Args, spec: &Spec, run: &Run<'_>) -> Result<Option<Self>> {
+        let options = [&args.fields, &args.json_fields, &args.uploads];
+        let values = options.into_iter().flatten();
+        let values = values.filter_map(|pair| Some(pair.split_once('=')?.1));
+        let all = values.chain(args.data.as_deref());
+        if all.filter(|value| *value == "@-").count() > 1 {
+            let why = tr!("stdin can be read only once, and @- is given twice");
+            return Err(Error::new(Cause::Usage, why));
+        }
+        if let Some(data) = &args.data {
+            let part = read_data("-d", data, run)?;
+            return Ok(Some(Self::new(spec.content_type, part)));
+        }
+        let (texts, values) = (args.fields.iter(), args.json_fields.iter());
+        let typed = texts.map(|typed| ("-F", typed));
+        let typed = typed.chain(values.map(|typed| ("-J", typed)));
+        let fields = typed.map(|(option, typed)| Field::read(option, typed, run));
+        let fields = fields.collect::<Result<Vec<_>>>()?;
+        if !args.uploads.is_empty() {
+            return multipart(&fields, &args.uploads, run).map(Some);
+        }
+        let pairs = fields.iter().map(|field| pair(&field.name, &field.text));
+        let part = match spec.content_type {
+            _ if fields.is_empty() => return Ok(None),
+            FORM => Part::bytes(pairs.collect::<Vec<_>>().join("&")),
+            _ => object(&fields)?,
+        };
+        Ok(Some(Self::new(spec.content_type, part)))
+    }
+
+    fn new(content_type: &str, part: Part) -> Self {
+        Self {
+            content_type: content_type.to_owned(),
+            parts: vec![part],
+            boundary: None,
+        }
+    }
+
+    fn is_multipart(&self) -> bool {
+        self.boundary.is_some()
+    }
+
+    /// The parts, with one more field where it is a form.
+    fn parts(&self, field: Option<(&str, &str)>) -> Vec<Part> {
+        let field = field.map(|(name, value)| match &self.boundary {
+            Some(boundary) => [&head(boundary, name, ""), value, "\r\n"].concat(),
+            None => ["&", &pair(name, value)].concat(),
+        });
+        let boundary = self.boundary.as_ref();
+        let last = boundary.map(|boundary| format!("--{boundary}--\r\n"));
+        let end = [field, last].into_iter().flatten().map(Part::bytes);
+        self.parts.iter().cloned().chain(end).collect()
+    }
+}
+
+impl Field {
+    fn read(option: &'static str, typed: &str, run: &Run<'_>) -> Result<Self> {
+        let (name, value) = split(option, typed)?;
+        let value = match value.strip_prefix('@') {
+            Some(file) if !file.is_empty() => {
+                let mut bytes = Vec::new();
+                let read = read_data(option, value, run)?.read(&mut bytes, READ_MAX);
+                read.map_err(|error| unreadable(option, file, error))?;
+                let binary = |_| {
+                    error!(Usage, "{option} {name} is not UTF-8 text", option, name;
+                    hint "--upload sends any file")
+                };
+                String::from_utf8(bytes).map_err(binary)?
+            }
+            _ => value.to_owned(),
+        };
+        let json = option == "-J";
+        if json && serde_json::from_str::<IgnoredAny>(&value).is_err() {
+            return Err(error!(Usage, "-J {name} is not JSON", name;
+                hint "a text needs two pairs of quotes, as in -J '{name}=\"…\"'; or send it with -F", name));
+        }
+        let text = if json { value.trim().to_owned() } else { value };
+        let name = name.to_owned();
+        Ok(Self { option, name, text })
+    }
+}
+
+/// A pair as a query or a form has it.
+pub fn pair(name: &str, value: &str) -> String {
+    [&percent(name), "=", &percent(value)].concat()
+}
+
+fn split<'a>(option: &str, typed: &'a str) -> Result<(&'a str, &'a str)> {
+    let pair = typed.split_once('=').filter(|(name, _)| !name.is_empty());
+    let name = if typed.contains('=') { "NAME" } else { typed };
+    pair.ok_or_else(|| {
+        error!(Usage, "{option} takes NAME=VALUE", option;
+        hint "for example {option} {name}=VALUE", option, name)
+    })
+}
+
+/// The text itself, the content of @FILE, or stdin.
+fn read_data(option: &str, data: &str, run: &Run<'_>) -> Result<Part> {
+    let Some(name) = data.strip_prefix('@') else {
+        return Ok(Part::bytes(data));
+    };
+    let read = || {
+        if name == "-" {
+            return piped(io::stdin().lock());
+        }
+        let file = File::open(run.environment.cwd().join(name))?;
+        match file.metadata()? {
+            // A file below /proc has no length.
+            meta if meta.is_file() && meta.len() > 0 => Ok(Part::File(Arc::new(file), meta.len())),
+            _ => piped(file),
+        }
+    };
+    read().map_err(|error| unreadable(option, name, error))
+}
+
+fn piped(reader: impl Read) -> io::Result<Part> {
+    let mut bytes = Vec::new();
+    reader.take(READ_MAX + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > READ_MAX {
+        true => Err(io::ErrorKind::FileTooLarge.into()),
+        false => Ok(Part::bytes(bytes)),
+    }
+}
+
+fn unreadable(option: &str, name: &str, error: io::Error) -> Error {
+    let what = match name {
+        "-" => tr!("stdin"),
+        name => tr!("{name}", name),
+    };
+    if error.kind() == io::ErrorKind::FileTooLarge {
+        return error!(Usage, "{what}, which {option} names, is larger than 32 MiB", what, option;
+            hint "-d @FILE and --upload send a regular file of any size");
+    }
+    let unreadable = error!(Usage, "{what}, which {option} names, cannot be read", what, option;
+        hint "use the text itself, @FILE, or @- for stdin; send a text that begins with @ through stdin");
+    unreadable.because(error)
+}
+
+/// Fields as one JSON object: `a[b]` is the member `b` of the table `a`.
+fn object(fields: &[Field]) -> Result<Part> {
+    let keys = fields.iter().map(keys).collect::<Result<Vec<_>>>()?;
+    let named = keys.iter().map(|keys| &keys[..]).zip(fields);
+    let mut text = String::new();
+    table(&named.collect::<Vec<_>>(), &mut text)?;
+    Ok(Part::bytes(text))
+}
+
+/// Writes fields, each below its keys, as a JSON object.
+fn table(fields: &[(&[&str], &Field)], out: &mut String) -> Result<()> {
+    let is_value = |(keys, _): &(&[&str], &Field)| keys.len() == 1;
+    for (place, first) in fields.iter().enumerate() {
+        let key = first.0[0];
+        let is_same = |(keys, _): &&(&[&str], &Field)| keys[0] == key;
+        if fields[..place].iter().any(|other| is_same(&other)) {
+            continue;
+        }
+        let same = fields[place..].iter().filter(is_same);
+        let mut others = same.clone().skip(1);
+        if let Some(other) = others.find(|other| is_value(first) || is_value(other)) {
+            let what = match is_value(first) && is_value(other) {
+                true => tr!("is given twice"),
+                false => tr!("is both a value and a table"),
+            };
+            let (option, name) = (other.1.option, &other.1.name);
+            return Err(error!(Usage, "{option} {name} {what}", option, name, what;
+                hint "-J sends a list or a table at once, as in -J 'ids=[1,2]'"));
+        }
+        out.push(if place == 0 { '{' } else { ',' });
+        out.extend([&json!(key).to_string(), ":"]);
+        match first.1 {
+            _ if !is_value(first) => {
+                let inner = same.map(|(keys, field)| (&keys[1..], *field));
+                table(&inner.collect::<Vec<_>>(), out)?;
+            }
+            field if field.option == "-J" => out.push_str(&field.text),
+            field => out.push_str(&json!(field.text).to_string()),
+        }
+    }
+    out.push('}');
+    Ok(())
+}
+
+fn keys(field: &Field) -> Result<Vec<&str>> {
+    let (option, name) = (field.option, &field.name);
+    let (first, rest) = name.split_once('[').unwrap_or((name, "]"));
+    let inner = rest.strip_suffix(']').filter(|_| name.contains('['));
+    let mut keys = vec![first];
+    keys.extend(inner.into_iter().flat_map(|inner| inner.split("][")));
+    let bad = |key: &&str| key.is_empty() || key.contains(['[', ']']);
+    if keys.iter().any(bad) || name.contains('[') != inner.is_some() {
+        return Err(
+            error!(Usage, "{option} {name} has brackets that name no member", option, name;
+            hint "name a member as in a[b]=c; for a list use -J, as in -J 'ids=[1,2]'"),
+        );
+    }
+    Ok(keys)
+}
+
+fn multipart(fields: &[Field], uploads: &[String], run: &Run<'_>) -> Result<Body> {
+    // Sixteen random bytes are in no file.
+    let boundary = ["crmauth-", &hex(&random()?)].concat();
+    let mut parts = Vec::new();
+    let mut add = |name: &str, about: &str, content: Part| {
+        let head = Part::bytes(head(&boundary, name, about));
+        parts.extend([head, content, Part::bytes("\r\n")]);
+    };
+    for field in fields {
+        add(&field.name, "", Part::bytes(&*field.text));
+    }
+    for typed in uploads {
+        let (name, file) = split("--upload", typed)?;
+        let Some(path) = file.strip_prefix('@').filter(|path| !path.is_empty()) else {
+            return Err(error!(
+                Usage,
+                "--upload takes NAME=@FILE, or NAME=@- for stdin"
+            ));
+        };
+        let file_name = Path::new(path).file_name().unwrap_or_default();
+        let file_name = quoted(&file_name.to_string_lossy());
+        let about = format!("; filename=\"{file_name}\"\r\nContent-Type: application/octet-stream");
+        add(name, &about, read_data("--upload", file, run)?);
+    }
+    Ok(Body {
+        content_type: ["multipart/form-data; boundary=", &boundary].concat(),
+        parts,
+        boundary: Some(boundary),
+    })
+}
+
+/// The head of a part, with what else there is about it.
+fn head(boundary: &str, name: &str, about: &str) -> String {
+    let name = quoted(name);
+    format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"{about}\r\n\r\n")
+}
+
+/// As browsers write names there.
+fn quoted(name: &str) -> String {
+    name.replace('"', "%22")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
 }

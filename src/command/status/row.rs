@@ -105,7 +105,23 @@ impl<'a> Row<'a> {
             error: None,
             diagnosis: None,
         };
-        if let Err(error) = row.read(services, sources, listed, here).await {
+        let read: Result<()> = async {
+            let found = Account::find(services, sources, target, row.person.as_deref()).await;
+            let account = match (found, listed) {
+                (Err(error), Some(stored)) if error.cause == Cause::MissingSetting && !here => {
+                    Account::of_stored(services, sources, stored).await?
+                }
+                (found, _) => found?,
+            };
+            if let Some(transcript) = &mut *services.http.transcript.borrow_mut() {
+                account.typed().for_each(|value| transcript.hide(value));
+            }
+            let (entry, verdict) = account.stored(MIN_TTL).await?;
+            (row.account, row.entry, row.state) = (Some(account), entry, State::of(verdict));
+            Ok(())
+        }
+        .await;
+        if let Err(error) = read {
             // The row of the target itself says it.
             row.error = Some(error).filter(|_| row.person.is_none());
             row.entry = listed.map(|(_, entry)| entry.clone());
@@ -117,28 +133,6 @@ impl<'a> Row<'a> {
             row.ask().await;
         }
         row
-    }
-
-    async fn read(
-        &mut self,
-        services: &'a Services,
-        sources: &Sources,
-        listed: Option<&(Key, Entry)>,
-        here: bool,
-    ) -> Result<()> {
-        let found = Account::find(services, sources, &self.target, self.person.as_deref()).await;
-        let account = match (found, listed) {
-            (Err(error), Some(stored)) if error.cause == Cause::MissingSetting && !here => {
-                Account::of_stored(services, sources, stored).await?
-            }
-            (found, _) => found?,
-        };
-        if let Some(transcript) = &mut *services.http.transcript.borrow_mut() {
-            account.typed().for_each(|value| transcript.hide(value));
-        }
-        let (entry, verdict) = account.stored(MIN_TTL).await?;
-        (self.account, self.entry, self.state) = (Some(account), entry, State::of(verdict));
-        Ok(())
     }
 
     /// Asks the server whether the session is alive, and why there is none that can be used.
