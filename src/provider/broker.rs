@@ -96,8 +96,8 @@ pub struct Broker;
 
 impl Provider for Broker {
     fn prerequisite(&self, role: &Role, settings: &Settings) -> Option<Role> {
-        (*role == Role::User && settings.text("PARTNER_USERNAME").is_some())
-            .then_some(Role::Partner)
+        let has_partner = settings.text("PARTNER_USERNAME").is_some();
+        (*role == Role::User && has_partner).then_some(Role::Partner)
     }
 
     async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError> {
@@ -157,11 +157,10 @@ fn request(context: &Context<'_>) -> Result<(String, Request)> {
     let body = Fields::default().text("UserName", user);
     let body = body.secret("Password", context.required(fields[1])?);
     let url = settings.url.join(path);
-    let request = Request::post(url, "application/json", body.json(), body.secrets());
-    let request = match token {
-        Some(token) => request.bearer(token),
-        None => request,
-    };
+    let mut request = Request::post(url, "application/json", body.json(), body.secrets());
+    if let Some(token) = token {
+        request = request.bearer(token);
+    }
     Ok((user.to_owned(), request))
 }
 

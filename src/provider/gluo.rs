@@ -323,18 +323,13 @@ fn post(context: &Context<'_>, body: &Fields) -> Request {
 
 /// A good answer's fields: in `result` (real server), in `application/json` (seed document's example), or in itself.
 fn fields(context: &Context<'_>, answer: &Response) -> Result<Json> {
-    refusal(answer)?;
-    let object = context.json(answer)?;
-    match object.get("result") {
-        Some(_) => object.require_object("result"),
-        None => Ok(object.inner("application/json").unwrap_or(object)),
-    }
-}
-
-/// vtiger refuses with `success: false` and a code, under status 200 (real server).
-fn refusal(answer: &Response) -> Result<()> {
+    // vtiger refuses with `success: false` and a code, under status 200 (real server).
     let Some(refused) = refused(answer) else {
-        return Ok(());
+        let object = context.json(answer)?;
+        return match object.get("result") {
+            Some(_) => object.require_object("result"),
+            None => Ok(object.inner("application/json").unwrap_or(object)),
+        };
     };
     let (host, said) = (&refused.host, refused.said().unwrap_or_default());
     let error = match code(answer) {

@@ -249,10 +249,8 @@ fn lost_link(answer: &Response) -> Option<Error> {
 /// Without a number the next page would be the first one again (recording).
 fn ask_page(mut pairs: Query, page: usize) -> Result<Query> {
     let first = pairs.iter().position(|(name, _)| name == "page[number]");
-    let first = first.map_or("1".to_owned(), |at| pairs.remove(at).1);
-    let Ok(first) = first.parse::<u32>() else {
-        return Err(error!(Usage, "page[number] is not a number"));
-    };
+    let first = first.map_or(Ok(1), |at| pairs.remove(at).1.parse::<u32>());
+    let first = first.map_err(|_| error!(Usage, "page[number] is not a number"))?;
     let number = (first as usize + page).to_string();
     pairs.push(("page[number]".to_owned(), number));
     Ok(pairs)

@@ -112,13 +112,11 @@ impl Provider for SystemsWay {
 
     /// As the table above has it; [`Provider::check`] tells a dead session from a request refused for its content.
     fn judge(&self, answer: &Response, whole: bool) -> Option<Judgement> {
-        match by_status(answer, whole)? {
-            Judgement::Alive => {
-                let refused = |object: &Json| is_error(object).then_some(Judgement::Refused);
-                by_object(answer, whole, refused)
-            }
-            _ => Some(Judgement::Unclear),
+        if by_status(answer, whole)? != Judgement::Alive {
+            return Some(Judgement::Unclear);
         }
+        let refused = |object: &Json| is_error(object).then_some(Judgement::Refused);
+        by_object(answer, whole, refused)
     }
 }
 
@@ -131,8 +129,8 @@ fn hash(context: &Context<'_>) -> Result<Secret> {
     };
     let digits = hash.expose();
     if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        let fields = ["PASSWORD_SHA256", "PASSWORD"];
-        let [variable, password] = fields.map(|field| context.variable(field));
+        let variable = context.variable("PASSWORD_SHA256");
+        let password = context.variable("PASSWORD");
         let error = error!(BadSetting, "{variable} is not a SHA-256: it must have 64 hex digits", variable;
             hint "make it with `printf %s 'the password' | sha256sum`, or set {password}", password);
         return Err(error);

@@ -65,8 +65,8 @@ pub struct Zeev;
 
 impl Provider for Zeev {
     fn prerequisite(&self, role: &Role, settings: &Settings) -> Option<Role> {
-        (matches!(role, Role::As(_)) && settings.secret("API_TOKEN").is_none())
-            .then_some(Role::User)
+        let needs_user = matches!(role, Role::As(_)) && settings.secret("API_TOKEN").is_none();
+        needs_user.then_some(Role::User)
     }
 
     async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError> {
@@ -97,8 +97,8 @@ impl Provider for Zeev {
     /// Invalid, in conflict (later document); that such a refusal says why is assumed. A 404 may be the path's.
     fn explain(&self, answer: &Response) -> Option<Error> {
         let refuses = matches!(answer.status, 400 | 409 | 422);
-        let refusal = answer.any_object().filter(|_| refuses)?;
-        refusal.said()?;
+        let says_why = |object: &Json| refuses && object.said().is_some();
+        let refusal = answer.any_object().filter(says_why)?;
         Some(answer.rejection(Cause::Rejected, &refusal))
     }
 }

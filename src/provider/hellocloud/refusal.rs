@@ -187,8 +187,7 @@ fn about(code: &str, text: &str) -> Option<&'static str> {
 
 fn hint(context: &Context<'_>, field: &str) -> Text {
     let settings = context.settings;
-    let setting = context.variable(field);
-    let variable = context.variable("GRANT");
+    let [setting, variable] = [field, "GRANT"].map(|field| context.variable(field));
     let check = match (field, settings.text("GRANT")) {
         ("CLIENT_SECRET", Some("password")) => tr!(
             "check {setting}, and whether the client may use the grant `password` ({variable})",
@@ -209,12 +208,13 @@ fn hint(context: &Context<'_>, field: &str) -> Text {
     if !is_secret || !settings.secret(field).is_some_and(escaped) {
         return check;
     }
+    let (variable, other) = (context.variable("BODY"), other_body(context));
     tr!(
         "{check}; {setting} has quotes, < or >, which SuiteCRM may have stored escaped: try {variable}={other}",
         check,
         setting,
-        variable = context.variable("BODY"),
-        other = other_body(context)
+        variable,
+        other
     )
 }
 
