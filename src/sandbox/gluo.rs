@@ -6,7 +6,6 @@
 mod answer;
 mod login;
 mod modules;
-mod query;
 mod records;
 mod sessions;
 

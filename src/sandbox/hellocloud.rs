@@ -3,7 +3,6 @@
 //!
 //! Statuses, hints and texts are those of a real SuiteCRM 7.14.6 unless a comment says otherwise.
 
-mod accounts;
 mod records;
 mod surroundings;
 mod tokens;
@@ -12,11 +11,10 @@ use serde_json::{Value, json};
 
 use super::message::HTML;
 use super::{Account, Request, Response, Rules, System};
-use accounts::{ADMIN, INACTIVE};
-pub use accounts::{Client, User};
 use records::{Record, invalid, modules};
 pub use surroundings::{Broken, Paths, Surroundings, WebServer, Workflow};
-use tokens::{Login, refuse};
+use tokens::{ADMIN, INACTIVE, Login, refuse};
+pub use tokens::{Client, User};
 
 /// The password grant is the default account: it shows a user and a refresh, which the other has not.
 pub(super) const ACCOUNT: Account = &[
@@ -55,8 +53,8 @@ impl System for HelloCloud {
         Self {
             surroundings: Surroundings::default(),
             rules,
-            clients: accounts::clients(),
-            users: accounts::users(),
+            clients: tokens::clients(),
+            users: tokens::users(),
             logins: Vec::new(),
             records: vec![records::demo()],
         }

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::super::message::last;
 use super::super::{Request, Response, random_hex};
-use super::accounts::{ADMIN, User};
 use super::surroundings::Workflow;
+use super::tokens::{ADMIN, User};
 use super::{HTML, HelloCloud, JSON, JSON_API, api};
 
 /// A few of the modules that every SuiteCRM has.
