@@ -2,7 +2,6 @@
 //! look again, renew or log in, and keep what came of it.
 
 mod account;
-mod adopt;
 mod diagnose;
 mod exchange;
 mod freshness;

@@ -120,22 +120,12 @@ impl Services {
 
 /// What came of a target's last turn: an earlier one helps nobody any more, and a run may take turns all day.
 pub(super) struct Done {
-    settings: Vec<(&'static str, Form, Secret)>,
-    at: Timestamp,
-    outcome: Result<Obtained>,
+    pub(super) settings: Vec<(&'static str, Form, Secret)>,
+    pub(super) at: Timestamp,
+    pub(super) outcome: Result<Obtained>,
 }
 
 type ByTarget = BTreeMap<String, Done>;
-
-impl Done {
-    pub(super) fn new(account: &Account<'_>, outcome: &Result<Obtained>) -> Self {
-        Self {
-            settings: account.login_settings(),
-            at: Timestamp::now(),
-            outcome: outcome.clone(),
-        }
-    }
-}
 
 impl Account<'_> {
     /// Waits until nobody else of this run is about to obtain the same session: who does comes to know what came of it.

@@ -92,13 +92,14 @@ impl Attempt<'_> {
         let account = self.account;
         let theirs = account.look().await.ok().flatten();
         let (session, part) = own;
-        if let Some(theirs) = theirs.filter(|theirs| theirs.session.token != session.token) {
+        if let Some(mut theirs) = theirs.filter(|theirs| theirs.session.token != session.token) {
             match account.ask(&theirs.session).await {
                 Ok(Life::Dead) => {}
                 Ok(Life::Alive) => return (theirs.session, Part::Found),
                 _ => {
                     // Whoever uses it next asks first.
-                    self.write(&theirs.unverified()).await;
+                    theirs.seen_at = None;
+                    self.write(&theirs).await;
                     return (session, part);
                 }
             }
@@ -118,7 +119,9 @@ impl Attempt<'_> {
     /// Before a login: however this run ends, the server is asked about the old session before that is used again.
     pub(super) async fn mark_unverified(&self) {
         if let (Some(lock), Some(old)) = (&self.lock, self.seat()) {
-            let _ = lock.write(&old.clone().unverified()).await;
+            let mut old = old.clone();
+            old.seen_at = None;
+            let _ = lock.write(&old).await;
         }
     }
 

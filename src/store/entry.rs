@@ -58,11 +58,9 @@ impl Key {
 
     /// The name of the entry's lock: the same for all spellings of a user, whose logins may disturb each other.
     pub fn lock_name(&self) -> String {
-        let user = self.user.iter().map(|user| user.to_lowercase()).collect();
-        let folded = Self {
-            user,
-            ..self.clone()
-        };
+        let mut folded = self.clone();
+        let users = folded.user.iter_mut();
+        users.for_each(|user| *user = user.to_lowercase());
         folded.name()
     }
 }
@@ -80,14 +78,6 @@ pub struct Entry {
     pub seen_at: Option<Timestamp>,
     /// Fingerprints of the credentials that it was obtained with, by field; none for an adopted session.
     pub credentials: BTreeMap<String, String>,
-}
-
-impl Entry {
-    /// The same entry, whose session may have ended.
-    pub fn unverified(self) -> Self {
-        let seen_at = None;
-        Self { seen_at, ..self }
-    }
 }
 
 /// An entry as it is written.
