@@ -37,12 +37,9 @@ const REFUSALS: [&str; 7] = [
 /// What proves a session's death: one of these as `error.code` beside `success: false`. AUTHENTICATION_FAILURE does not:
 /// up to vtiger 7.1.1 `extendsession` says it of a living session (recording).
 const DEATHS: [&str; 4] = [
-    // No such session: it never existed, or PHP has collected it (recording, 8.2 and 7.0).
-    "INVALID_SESSIONID",
-    // No session was named (recording, 8.2 and 7.0).
-    "AUTHENTICATION_REQUIRED",
-    // vtiger's own limits, provoked by changing the session's file (recording, 8.2).
-    "SESSION_EXPIRED",
+    "INVALID_SESSIONID", // It never existed, or PHP has collected it (recording, 8.2 and 7.0).
+    "AUTHENTICATION_REQUIRED", // No session was named (recording, 8.2 and 7.0).
+    "SESSION_EXPIRED", // vtiger's own limits, provoked by changing the session's file (recording, 8.2).
     "SESSION_LEFT_IDLE",
 ];
 
@@ -199,9 +196,8 @@ impl Provider for Gluo {
     /// vtiger 8 crashes over it, 7 reports an error under PHP 7.4, and both keep the session (recording); success ends
     /// it (assumed). The crash is the same where the session has lost its user, and lives no more.
     async fn revoke(&self, context: &Context<'_>, session: &Session) -> Result<Revocation> {
-        let body = Fields::default()
-            .text("operation", "logout")
-            .secret("sessionName", &session.token);
+        let body = Fields::default().text("operation", "logout");
+        let body = body.secret("sessionName", &session.token);
         let request = post(context, &body).effect(Effect::Logout);
         let answer = context.send(&request).await?;
         match self.judge(&answer, true) {

@@ -10,7 +10,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -45,10 +44,19 @@ impl Trust {
         ca_file: Option<&Path>,
         patience: Duration,
     ) -> Result<Self> {
-        let extra = match ca_file {
-            Some(path) => read_certificates(path, patience).await?,
-            None => Vec::new(),
-        };
+        let mut extra = Vec::new();
+        if let Some(path) = ca_file {
+            let refuse = |why: Text| {
+                error!(BadSetting, "--ca-file {path} {why}", path = path.display(), why;
+                    hint "it must be a file of PEM certificates")
+            };
+            let pem = files::wait_for(path, CA_FILE_MAX, patience, files::deadline(patience)).await;
+            let certificates = in_pem(&pem.map_err(refuse)?).collect::<std::result::Result<_, _>>();
+            extra = certificates.unwrap_or_default();
+            if extra.is_empty() {
+                return Err(refuse(tr!("contains no certificate")));
+            }
+        }
         Ok(Self {
             places,
             extra,
@@ -58,35 +66,31 @@ impl Trust {
 
     /// Loads the certificates, once in a run.
     pub async fn config(&self) -> Result<&ClientConfig> {
-        let made = async {
-            let ring = Arc::new(rustls::crypto::ring::default_provider());
-            let verifier = self.verify(&ring).await?;
-            let builder = ClientConfig::builder_with_provider(ring);
-            Ok(builder
-                .with_safe_default_protocol_versions()
-                .expect("ring has ciphers for all versions")
-                .dangerous()
-                .with_custom_certificate_verifier(verifier)
-                .with_no_client_auth())
-        };
-        self.config.get_or_try_init(|| made).await
+        self.config.get_or_try_init(|| self.load()).await
     }
 
-    async fn verify(&self, ring: &CryptoProvider) -> Result<Arc<Verifier>> {
+    async fn load(&self) -> Result<ClientConfig> {
         let mut own = RootCertStore::empty();
         let mut extra = self.extra.iter().cloned();
         if extra.any(|certificate| own.add(certificate).is_err()) {
             let why = tr!("a certificate in --ca-file cannot be used as a root");
             return Err(Error::new(Cause::BadSetting, why));
         }
+        let ring = Arc::new(rustls::crypto::ring::default_provider());
         let algorithms = ring.signature_verification_algorithms;
         let verifier = Verifier::new(&self.places, self.extra.clone(), algorithms).await;
         let none = || {
             error!(Certificate, "this system has no certificates to check servers against";
                 hint "install the package ca-certificates, or name a PEM file with --ca-file")
         };
-        let fault = || self.places.fault().unwrap_or_else(none);
-        verifier.map(Arc::new).ok_or_else(fault)
+        let verifier = verifier.ok_or_else(|| self.places.fault().unwrap_or_else(none))?;
+        let builder = ClientConfig::builder_with_provider(ring);
+        Ok(builder
+            .with_safe_default_protocol_versions()
+            .expect("ring has ciphers for all versions")
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth())
     }
 
     /// Speaks TLS on a connection to this host, and one of these protocols in it.
@@ -108,21 +112,6 @@ impl Trust {
         };
         let connector = TlsConnector::from(Arc::new(config));
         connector.connect(name, stream).await.map(Ok)
-    }
-}
-
-async fn read_certificates(
-    path: &Path,
-    patience: Duration,
-) -> Result<Vec<CertificateDer<'static>>> {
-    let refuse = |why: Text| {
-        error!(BadSetting, "--ca-file {path} {why}", path = path.display(), why;
-            hint "it must be a file of PEM certificates")
-    };
-    let pem = files::wait_for(path, CA_FILE_MAX, patience, files::deadline(patience)).await;
-    match in_pem(&pem.map_err(refuse)?).collect::<std::result::Result<Vec<_>, _>>() {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        _ => Err(refuse(tr!("contains no certificate"))),
     }
 }
 

@@ -8,14 +8,10 @@ use crate::secret::Secret;
 
 /// What proves that an access token is dead, beside status 401 and the `error` `access_denied`: a `hint` that begins so.
 const DEATHS: [&str; 5] = [
-    // Ended by a logout, by a refresh, or by an administrator (recording).
-    "Access token has been revoked",
-    // Expired, signed with keys that the server has no more, or changed (recording).
-    "Access token could not be verified",
-    // Expired, as older versions of the OAuth2 library say it (assumed).
-    "Access token is invalid",
-    // No token of a SuiteCRM at all (recording).
-    "The JWT string must have two dots",
+    "Access token has been revoked", // By a logout, by a refresh, or by an administrator (recording).
+    "Access token could not be verified", // Expired, of keys that the server has no more, or changed (recording).
+    "Access token is invalid", // Expired, as older versions of the OAuth2 library say it (assumed).
+    "The JWT string must have two dots", // No token of a SuiteCRM at all (recording).
     "Error while decoding",
 ];
 
