@@ -36,7 +36,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     if args.env && run.global.json {
         return Err(error!(Usage, "--env does not print JSON"; hint "leave --json out"));
     }
-    let lang = run.lang();
+    let lang = run.report.lang();
     let text = if run.global.json {
         let all = targets.iter().map(|target| to_json(target, lang));
         json::text(&Value::Array(all.collect())) + "\n"
