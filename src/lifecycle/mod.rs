@@ -2,6 +2,7 @@
 //! look again, renew or log in, and keep what came of it.
 
 mod account;
+mod adopt;
 mod diagnose;
 mod exchange;
 mod freshness;

@@ -1,7 +1,6 @@
-//! Obtains a session, or adopts one that was obtained elsewhere: look into the store, judge what is there, take the lock,
-//! look again, then ask, renew or log in, and store what came of it.
+//! Obtains a session: look into the store, judge what is there, take the lock, look again, then ask, renew or log in, and
+//! store what came of it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,10 +9,9 @@ use tokio::time::Instant;
 use super::account::Account;
 use super::freshness::{Stale, Verdict};
 use super::services::Done;
-use super::shared::overtaken;
 use crate::declaration::Renewal;
-use crate::error::{Cause, Error, Pending, Result, error};
-use crate::i18n::{Text, span, tr};
+use crate::error::{Cause, Error, Pending, Result};
+use crate::i18n::{span, tr};
 use crate::provider::{Life, LoginError, Provider, Renewed};
 use crate::session::Session;
 use crate::signals::heed_signals;
@@ -186,59 +184,6 @@ impl<'a> Account<'a> {
             self.warn(text);
         }
     }
-}
-
-impl<'a> Account<'a> {
-    /// Stores a session of the account's user, once the server has said that it is alive.
-    pub async fn adopt(self, mut session: Session) -> Result<Active<'a>> {
-        self.services.take_in(&mut session);
-        let stored = self.store_if_alive(&session).await;
-        stored.map_err(|error| error.target(&self.target().to_string()))?;
-        let part = match self.store().lasts() {
-            true => Part::Kept,
-            false => Part::Found,
-        };
-        Ok(Active {
-            account: self,
-            session,
-            part,
-        })
-    }
-
-    async fn store_if_alive(&self, session: &Session) -> Result<()> {
-        if let Some(why) = self.unstorable(session) {
-            let hint = tr!("adopt one whose expires_at is known, or log in");
-            return Err(Error::new(Cause::Usage, why).hint(hint));
-        }
-        let origin = self.plan.url.origin();
-        let life = self.ask(session).await;
-        match life.map_err(|error| self.explain(error))? {
-            Life::Alive => {}
-            Life::Broken => {
-                let error = error!(Status, "{origin} fails when it is asked with the session", origin;
-                    hint "adopt another one, or log in");
-                return Err(error);
-            }
-            Life::Dead => return Err(dead(tr!("{origin} says that the session is dead", origin))),
-            Life::Busy => self.warn(Stale::Busy.text()),
-            Life::Unknown => {
-                let text = tr!("the server has no way to say whether the session is alive");
-                self.warn(text);
-            }
-        }
-        let entry = self.entry(session.clone(), BTreeMap::new());
-        let write = async |lock: &Lock| lock.write(&entry).await;
-        match self.locked(self.deadline, write).await? {
-            Written::Stored => Ok(()),
-            Written::NotKept => Err(dead(tr!("the session has already ended and is not stored"))),
-            Written::Overtaken => Err(overtaken()),
-        }
-    }
-}
-
-/// A session that is not worth adopting.
-fn dead(message: Text) -> Error {
-    Error::new(Cause::Refused, message).hint(tr!("adopt one that is alive, or log in"))
 }
 
 pub(super) struct Attempt<'a> {

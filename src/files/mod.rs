@@ -1,0 +1,7 @@
+//! Files: read within bounds, written whole or not at all.
+
+mod read;
+mod write;
+
+pub use read::*;
+pub use write::*;

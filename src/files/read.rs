@@ -1,0 +1,139 @@
+//! Reads files that may be links, pipes or devices, without reading for ever or too much.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use crate::error::error;
+use crate::i18n::{Text, tr};
+use crate::threads::apart;
+
+/// A file's bytes, wiped when dropped.
+pub type Bytes = Zeroizing<Vec<u8>>;
+
+/// A time as a message shows it: in seconds, to a hundredth.
+pub fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 100.0).round() / 100.0
+}
+
+/// When a wait that begins now ends.
+pub fn deadline(patience: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(366 * 86_400);
+    Instant::now() + patience.min(YEAR)
+}
+
+/// Whether a run can open the files that it needs. The runtime panics where it gets none for its signals.
+pub fn room() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        // A login of one target opens so many at once, with the sandbox's server in the same process.
+        const NEEDED: usize = 16;
+        /// With so many, whoever started us has left enough.
+        const PLENTY: u64 = 128;
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        if limit.is_none_or(|limit| limit >= PLENTY) {
+            return Ok(());
+        }
+        let stdin = io::stdin();
+        let spare = (0..NEEDED).map(|_| rustix::io::fcntl_dupfd_cloexec(&stdin, 0));
+        spare.collect::<Result<Vec<_>, _>>()?;
+    }
+    Ok(())
+}
+
+/// Bytes that nobody can guess.
+pub fn random() -> crate::error::Result<[u8; 16]> {
+    let mut bytes = [0; 16];
+    let filled = getrandom::fill(&mut bytes);
+    filled.map_err(|_| error!(Other, "the system provides no random bytes"))?;
+    Ok(bytes)
+}
+
+/// What is wrong with a file that does not exist.
+pub fn not_there() -> Text {
+    tr!("does not exist")
+}
+
+/// Reads a file that somebody named, at most `cap` bytes of it. What is not a regular file, such as a pipe that
+/// nobody writes to, is waited for no longer than `patience`.
+///
+/// Errors: what is wrong with it, as the end of a sentence: `is not there`.
+pub fn read(path: &Path, cap: usize, patience: Duration) -> Result<(Bytes, Metadata), Text> {
+    let meta = look(path)?;
+    if meta.is_file() {
+        return Ok((read_now(path, cap)?, meta));
+    }
+    let (sender, receiver) = mpsc::channel();
+    let path = path.to_owned();
+    // The receiver is gone when patience has run out.
+    let thread = std::thread::Builder::new().spawn(move || drop(sender.send(read_now(&path, cap))));
+    thread.map_err(|error| why(&error))?;
+    match receiver.recv_timeout(patience) {
+        Ok(bytes) => Ok((bytes?, meta)),
+        Err(_) => Err(silent(patience)),
+    }
+}
+
+/// The same until `deadline`, without stopping the one thread: other targets and signals are served meanwhile.
+pub async fn wait_for(
+    path: &Path,
+    cap: usize,
+    patience: Duration,
+    deadline: Instant,
+) -> Result<Bytes, Text> {
+    if look(path)?.is_file() {
+        return read_now(path, cap);
+    }
+    let path = path.to_owned();
+    // Opening and reading a pipe wait for its writer.
+    match tokio::time::timeout_at(deadline, apart(move || read_now(&path, cap))).await {
+        Ok(read) => read.map_err(|error| why(&error))?,
+        Err(_) => Err(silent(patience)),
+    }
+}
+
+/// What there is, unless it is nothing to be read.
+fn look(path: &Path) -> Result<Metadata, Text> {
+    match std::fs::metadata(path) {
+        Ok(meta) if meta.is_dir() => Err(tr!("is a folder")),
+        found => found.map_err(|error| why(&error)),
+    }
+}
+
+fn read_now(path: &Path, cap: usize) -> Result<Bytes, Text> {
+    slurp(File::open(path).map_err(|error| why(&error))?, cap)
+}
+
+fn silent(patience: Duration) -> Text {
+    let limit = seconds(patience);
+    tr!("produced nothing within {limit} s", limit)
+}
+
+/// Reads an open file, at most `cap` bytes of it.
+pub fn slurp(file: File, cap: usize) -> Result<Bytes, Text> {
+    // Room for all of it from the start: growing would leave copies of secrets behind.
+    let room = match file.metadata().map_or(0, |meta| meta.len()) {
+        0 => cap,
+        expected => cap.min(usize::try_from(expected).unwrap_or(cap)),
+    };
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room + 1));
+    let read = file.take(cap as u64 + 1).read_to_end(&mut bytes);
+    read.map_err(|error| why(&error))?;
+    if bytes.len() > cap {
+        return Err(tr!("is larger than {size} KiB", size = cap / 1024));
+    }
+    Ok(bytes)
+}
+
+/// What is wrong with a file, as the end of a sentence; in our words, not in the system's.
+pub fn why(error: &io::Error) -> Text {
+    match error.kind() {
+        io::ErrorKind::NotFound => not_there(),
+        _ => tr!("cannot be read ({why})", why = crate::error::why(error)),
+    }
+}
