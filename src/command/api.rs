@@ -9,7 +9,7 @@ use std::mem;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::delivery::spare_settings;
+use super::delivery;
 use super::{Run, seconds_or_none, target_help};
 use crate::declaration::{Pages, Query, Target};
 use crate::error::{Cause, Error, Result, error};
@@ -234,8 +234,7 @@ impl Out {
         let stream = StdoutStream::default();
         let (mut file, mut color) = (None, stdout::is_terminal().then_some(run.color));
         if let Some(path) = args.output.as_ref().filter(|path| path.as_os_str() != "-") {
-            spare_settings("-o", path, sources)?;
-            (file, color) = (Some(Replacement::open(path.clone()).await?), None);
+            (file, color) = (Some(delivery::open("-o", path, sources).await?), None);
         }
         Ok(Self {
             stream,

@@ -11,8 +11,6 @@ use crate::lifecycle::Services;
 use crate::provider;
 use crate::secret::Secret;
 use crate::settings::{self, Questions, Sources};
-use crate::signals::interruptible;
-use question::Asking;
 
 /// What a person was asked about a target.
 struct Asked<'a> {
@@ -82,8 +80,7 @@ impl<'a> Guide<'a> {
         {
             if let Some(url) = &questions.url {
                 let settings = questions.settings_so_far(target, url.clone());
-                let admitted = interruptible(None, services.admits(&settings)).await;
-                if let Err(error) = admitted {
+                if let Err(error) = asked.admits(&settings).await {
                     asked.refused = Some(error.target(&target.to_string()));
                     break;
                 }
@@ -200,12 +197,7 @@ impl Asked<'_> {
     /// Asks for some fields. Returns whether all of them were answered.
     async fn ask(&mut self, questions: &Questions, fields: &[&'static Field]) -> Result<bool> {
         for field in fields {
-            let asking = Asking {
-                asked: self,
-                questions,
-            };
-            let before = self.answer(field).cloned();
-            let Some(answer) = asking.about(field, before).await? else {
+            let Some(answer) = self.about(questions, field).await? else {
                 return Ok(false);
             };
             self.answers.retain(|(other, _)| other.name != field.name);

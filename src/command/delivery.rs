@@ -9,8 +9,7 @@ use crate::declaration::Target;
 use crate::error::{Cause, Result, error};
 use crate::lifecycle::Active;
 use crate::output::file::Replacement;
-use crate::output::github::EnvFile;
-use crate::output::{Entry, Format, Outcome, Shape, stdout};
+use crate::output::{Entry, Format, Outcome, Shape, github, stdout};
 use crate::settings::Sources;
 
 /// The file that `--save` writes: the seed script's.
@@ -47,7 +46,7 @@ pub struct Prepared<'a> {
     /// The file of `-o` or `--save`, else stdout.
     file: Option<Replacement>,
     saved: bool,
-    github_env: Option<EnvFile>,
+    github_env: Option<std::fs::File>,
 }
 
 impl Delivery {
@@ -69,8 +68,6 @@ impl Delivery {
     ) -> Result<Prepared<'_>> {
         let format = self.format(run.global.json)?;
         let (path, var) = (self.file(), self.var.as_deref());
-        let mut paths = path.iter();
-        paths.try_for_each(|path| spare_settings("-o", path, sources))?;
         let to_file = path.is_some();
         let shape = Shape {
             batch,
@@ -79,11 +76,11 @@ impl Delivery {
         };
         format.check(&targets.iter().collect::<Vec<_>>(), &shape)?;
         let file = match path {
-            Some(path) => Some(Replacement::open(path).await?),
+            Some(path) => Some(open("-o", &path, sources).await?),
             None => None,
         };
         let github = (format == Format::GitHub).then(|| run.environment.path("GITHUB_ENV"));
-        let github_env = github.map(EnvFile::open).transpose()?;
+        let github_env = github.map(github::open).transpose()?;
         Ok(Prepared {
             format,
             shape,
@@ -114,16 +111,15 @@ impl Delivery {
     }
 }
 
-/// Refuses to replace a file that settings come from.
-pub fn spare_settings(option: &str, path: &Path, sources: &Sources) -> Result<()> {
-    let Some(read) = sources.read_from(path) else {
-        return Ok(());
-    };
-    Err(error!(
-        Usage, "{option} {path} would replace {read}, the file that settings come from",
-        option, path = path.display(), read;
-        hint "choose another path"
-    ))
+/// Begins to replace a file, but none that settings come from.
+pub async fn open(option: &str, path: &Path, sources: &Sources) -> Result<Replacement> {
+    if let Some(read) = sources.read_from(path) {
+        let path = path.display();
+        let error = error!(Usage, "{option} {path} would replace {read}, the file that settings come from",
+            option, path, read; hint "choose another path");
+        return Err(error);
+    }
+    Replacement::open(path.to_owned()).await
 }
 
 /// A session for the functions that write it.
@@ -175,7 +171,7 @@ impl Prepared<'_> {
         }
         // The masks are out: now the variables may be there.
         if let (Some(file), Some(block)) = (self.github_env, &rendered.github_env) {
-            file.append(block)?;
+            github::append(file, block)?;
         }
         Ok(exit)
     }

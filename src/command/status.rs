@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 use super::ask::why_not_asking;
-use super::delivery::spare_settings;
+use super::delivery;
 use super::{AT_ONCE, Run, both, target_help, targets, with_stored};
 use crate::declaration::Target;
 use crate::error::{Cause, Result};
@@ -250,7 +250,6 @@ fn below(text: &str, columns: Option<usize>) -> String {
 
 /// Begins to write down what is asked, once the file is known to be writable.
 async fn begin_report(path: &Path, services: &Services, sources: &Sources) -> Result<Replacement> {
-    spare_settings("--report", path, sources)?;
     let mut transcript = Transcript::default();
     let words = &mut transcript.words;
     for system in provider::ALL {
@@ -260,7 +259,7 @@ async fn begin_report(path: &Path, services: &Services, sources: &Sources) -> Re
         words.extend(probe.requests.iter().chain(probe.install_paths));
     }
     *services.http.transcript.borrow_mut() = Some(transcript);
-    Replacement::open(path.to_owned()).await
+    delivery::open("--report", path, sources).await
 }
 
 /// Logs in too, where that is wanted, and writes the file.

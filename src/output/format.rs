@@ -20,6 +20,21 @@ pub enum Format {
     Azure,
 }
 
+/// Each format's name, and what it is for.
+const WORDS: [&str; 11] = [
+    "plain the token; for several targets a line each, TARGET<TAB>TOKEN",
+    "json an object with everything known about the session; for several targets an array",
+    "header the header that carries the session: Authorization: Bearer TOKEN",
+    "env quoted lines for a .env file",
+    "sh export lines for eval in sh, bash, dash and zsh",
+    "fish set -gx lines for source in fish",
+    "powershell $env: lines for Invoke-Expression in PowerShell",
+    "curl an option that carries the session, for curl -K <(crmauth token TARGET -f curl)",
+    "github masks the token in GitHub Actions and sets variables for later steps",
+    "gitlab a dotenv report for GitLab CI; anybody who may see the pipeline can read it",
+    "azure logging commands that set variables in Azure Pipelines, the token as a secret",
+];
+
 use Format::{Azure, Curl, Env, Fish, GitHub, GitLab, Header, Json, Plain, PowerShell, Sh};
 
 impl Format {
@@ -30,42 +45,12 @@ impl Format {
 
     /// The name for `-f`.
     pub fn name(self) -> &'static str {
-        match self {
-            Plain => "plain",
-            Json => "json",
-            Header => "header",
-            Env => "env",
-            Sh => "sh",
-            Fish => "fish",
-            PowerShell => "powershell",
-            Curl => "curl",
-            GitHub => "github",
-            GitLab => "gitlab",
-            Azure => "azure",
-        }
+        WORDS[self as usize].split_once(' ').unwrap_or_default().0
     }
 
     /// One line without a full stop about what the format is for.
     pub fn about(self) -> &'static str {
-        match self {
-            Plain => "the token; for several targets a line each, TARGET<TAB>TOKEN",
-            Json => {
-                "an object with everything known about the session; for several targets an array"
-            }
-            Header => "the header that carries the session: Authorization: Bearer TOKEN",
-            Env => "quoted lines for a .env file",
-            Sh => "export lines for eval in sh, bash, dash and zsh",
-            Fish => "set -gx lines for source in fish",
-            PowerShell => "$env: lines for Invoke-Expression in PowerShell",
-            Curl => {
-                "an option that carries the session, for curl -K <(crmauth token TARGET -f curl)"
-            }
-            GitHub => "masks the token in GitHub Actions and sets variables for later steps",
-            GitLab => "a dotenv report for GitLab CI; anybody who may see the pipeline can read it",
-            Azure => {
-                "logging commands that set variables in Azure Pipelines, the token as a secret"
-            }
-        }
+        WORDS[self as usize].split_once(' ').unwrap_or_default().1
     }
 
     pub fn named(name: &str) -> Option<Self> {

@@ -36,43 +36,38 @@ pub(super) fn write(outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Rende
     })
 }
 
-/// The file that hands variables to the job's later steps.
-pub struct EnvFile(File);
-
-impl EnvFile {
-    /// `path` is the value of the environment variable `GITHUB_ENV`.
-    pub fn open(path: Option<&Path>) -> Result<Self> {
-        let Some(path) = path.filter(|path| !path.as_os_str().is_empty()) else {
-            let error = error!(BadSetting, "GITHUB_ENV is not set: the format github works inside GitHub Actions only";
+/// Opens the file that hands variables to the job's later steps: `GITHUB_ENV` names it.
+pub fn open(path: Option<&Path>) -> Result<File> {
+    let Some(path) = path.filter(|path| !path.as_os_str().is_empty()) else {
+        let error = error!(BadSetting, "GITHUB_ENV is not set: the format github works inside GitHub Actions only";
                 hint "use -f sh or -f env outside of it");
-            return Err(error);
-        };
-        let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true);
-        let shown = printable(&path.display().to_string());
-        let fail = |what| {
-            error!(Storage, "{path} {what}", path = shown, what;
+        return Err(error);
+    };
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
+    let shown = printable(&path.display().to_string());
+    let fail = |what| {
+        error!(Storage, "{path} {what}", path = shown, what;
                 hint "inside GitHub Actions the runner sets GITHUB_ENV; use -f sh or -f env outside of it")
-        };
-        let opened = plainly(&mut options).open(path);
-        let file = opened
-            .map_err(|error| fail(tr!("cannot be opened; GITHUB_ENV names it")).because(error))?;
-        match file.metadata() {
-            Ok(found) if !found.is_file() => {
-                Err(fail(tr!("is not a regular file; GITHUB_ENV names it")))
-            }
-            _ => Ok(Self(file)),
+    };
+    let opened = plainly(&mut options).open(path);
+    let file = opened
+        .map_err(|error| fail(tr!("cannot be opened; GITHUB_ENV names it")).because(error))?;
+    match file.metadata() {
+        Ok(found) if !found.is_file() => {
+            Err(fail(tr!("is not a regular file; GITHUB_ENV names it")))
         }
-    }
-
-    pub fn append(mut self, block: &[u8]) -> Result<()> {
-        append(&mut self.0, block)
-            .map_err(|error| error!(Storage, "GitHub's env file cannot be written").because(error))
+        _ => Ok(file),
     }
 }
 
+pub fn append(file: File, block: &[u8]) -> Result<()> {
+    write_block(file, block)
+        .map_err(|error| error!(Storage, "GitHub's env file cannot be written").because(error))
+}
+
 /// Writes once, on a fresh line. Of a part everything is taken back: the runner would misread the whole file.
-fn append(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+fn write_block(mut file: File, bytes: &[u8]) -> io::Result<()> {
     let before = file.seek(SeekFrom::End(0))?;
     let mut last = [b'\n'];
     if before > 0 {

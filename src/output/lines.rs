@@ -66,10 +66,9 @@ fn line(format: Format, out: &mut Buffer, variable: &Variable<'_>) -> Result<(),
         Format::Azure => {
             check_azure(name, value)?;
             // The agent blanks secrets in every log, and a URL there helps.
-            let kind = if variable.secret {
-                ";issecret=true]"
-            } else {
-                "]"
+            let kind = match variable.secret {
+                true => ";issecret=true]",
+                false => "]",
             };
             // It undoes %3B, %0D, %0A and %5D first, then %AZP25: a lone % would make such a sequence.
             let before = "##vso[task.setvariable variable=";

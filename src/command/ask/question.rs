@@ -10,46 +10,40 @@ use crate::secret::Secret;
 use crate::settings::{self, Questions, Wrapping};
 use crate::signals::interruptible;
 
-/// What the questions about a target's fields start from.
-pub(super) struct Asking<'a> {
-    pub asked: &'a Asked<'a>,
-    pub questions: &'a Questions,
-}
-
-impl Asking<'_> {
-    /// Asks for a field until the answer can be used. Enter keeps what was `before`; `None` if the person ends it.
-    pub async fn about(&self, field: &Field, mut before: Option<Secret>) -> Result<Option<Secret>> {
-        let (report, spec) = (&self.asked.run.report, self.asked.target.spec);
+impl Asked<'_> {
+    /// Asks for a field until the answer can be used. Enter keeps the one before; `None` if the person ends it.
+    pub async fn about(&self, questions: &Questions, field: &Field) -> Result<Option<Secret>> {
+        let (report, spec) = (&self.run.report, self.target.spec);
         let (about, example) = (spec.about(field), spec.example_url);
         report.tell(Text::default());
         report.aside(match field.kind {
             Kind::Url => tr!("{about}, as in {example}", about, example),
             _ => about,
         });
+        let mut before = self.answer(field).cloned();
         loop {
-            let Some(answer) = self.answer(field, before.as_ref()).await? else {
+            let Some(answer) = self.checked(field, before.as_ref()).await? else {
                 return Ok(None);
             };
             if field.kind != Kind::Url || before.as_ref() == Some(&answer) {
                 return Ok(Some(answer));
             }
             let url = spec.base_url(answer.expose())?;
-            let settings = self.questions.settings_so_far(self.asked.target, url);
+            let settings = questions.settings_so_far(self.target, url);
             if let Err(error) = self.admits(&settings).await {
                 self.wrong(error)?;
                 continue;
             }
-            let Some(found) = self.knock(&answer, &settings).await? else {
-                before = Some(answer);
-                continue;
-            };
-            return Ok(Some(found));
+            if let Some(found) = self.knock(&answer, settings).await? {
+                return Ok(Some(found));
+            }
+            before = Some(answer);
         }
     }
 
     /// Whether a login may be sent to a URL. Its host is looked up, which a person may want to interrupt.
     pub async fn admits(&self, settings: &Settings) -> Result<()> {
-        interruptible(None, self.asked.services.admits(settings)).await
+        interruptible(None, self.services.admits(settings)).await
     }
 
     /// Tells what is wrong with an answer, unless it is that the person stopped the run.
@@ -57,25 +51,21 @@ impl Asking<'_> {
         if error.cause.is_signal() {
             return Err(error);
         }
-        self.asked.run.report.tell_of(self.asked.target, &error);
+        self.run.report.tell_of(self.target, &error);
         Ok(())
     }
 
     /// Looks what answers at a URL that was typed: the URL to use, or `None` where the person must say.
-    async fn knock(&self, typed: &Secret, settings: &Settings) -> Result<Option<Secret>> {
-        let Some((error, mut better)) = self.look(settings).await? else {
+    async fn knock(&self, typed: &Secret, mut settings: Settings) -> Result<Option<Secret>> {
+        let Some((error, mut better)) = self.look(&settings).await? else {
             return Ok(Some(typed.clone()));
         };
         let url = settings.url.to_string();
         if let (5 | 6, Some(host)) = (error.cause.exit(), url.strip_prefix("https://")) {
-            let spec = self.asked.target.spec;
-            let plain = spec.base_url(&["http://", host].concat())?;
-            let settings = self
-                .questions
-                .settings_so_far(self.asked.target, plain.clone());
+            settings.url = self.target.spec.base_url(&["http://", host].concat())?;
             if better.is_none() && self.admits(&settings).await.is_ok() {
                 better = match self.look(&settings).await? {
-                    None => Some(plain),
+                    None => Some(settings.url),
                     Some((_, below)) => below,
                 };
             }
@@ -83,18 +73,17 @@ impl Asking<'_> {
         self.wrong(error)?;
         let Some(url) = better else { return Ok(None) };
         let question = tr!("Use {url}?", url);
-        let used = self.asked.run.report.confirm(question, true).await?;
+        let used = self.run.report.confirm(question, true).await?;
         Ok(used.then(|| Secret::new(url.to_string())))
     }
 
     async fn look(&self, settings: &Settings) -> Result<Option<Lost>> {
-        interruptible(None, self.asked.services.look(settings)).await
+        interruptible(None, self.services.look(settings)).await
     }
 
     /// Asks for a field until the answer passes its check.
-    async fn answer(&self, field: &Field, before: Option<&Secret>) -> Result<Option<Secret>> {
-        let report = &self.asked.run.report;
-        let name = self.asked.target.variable(field.name);
+    async fn checked(&self, field: &Field, before: Option<&Secret>) -> Result<Option<Secret>> {
+        let (report, name) = (&self.run.report, self.target.variable(field.name));
         let question = match before {
             Some(_) if field.secret() => tr!("{name} (not shown; Enter keeps it):", name),
             None if field.secret() => tr!("{name} (not shown):", name),
@@ -114,8 +103,8 @@ impl Asking<'_> {
                 Kind::Url => pasted(typed.expose()),
                 _ => typed.expose(),
             };
-            match settings::answer(text, field, self.asked.target) {
-                Ok(checked) => return meant(self.asked.run, field, &checked).await.map(Some),
+            match settings::answer(text, field, self.target) {
+                Ok(checked) => return meant(self.run, field, &checked).await.map(Some),
                 Err(why) => report.tell(tr!("{name} {why}", name, why)),
             }
         }
