@@ -1,8 +1,7 @@
-//! Why a try got no answer, in our words, and whether another follows, after how long.
+//! Why a try got no answer, in our words, and whether another may follow.
 
 use std::error::Error as StdError;
-use std::time::Duration;
-use std::{io, mem};
+use std::io;
 
 use url::Url;
 
@@ -10,7 +9,7 @@ use super::connect::{Broken, Connection, NoAddress};
 use super::heads::{self, Head};
 use super::proxy_url::ProxyUrl;
 use super::response::{Response, host_of, is_away};
-use super::{Channel, Effect, Request};
+use super::{Channel, Request};
 use crate::error::{Cause, Error, error, find, innermost};
 use crate::{files, tls};
 
@@ -210,67 +209,4 @@ fn explain_proxy(error: &Source, host: &str, proxy: &str) -> (Again, Error) {
         return (Again::NothingSent, error);
     };
     (Again::Never, refused)
-}
-
-/// How often a request that may be repeated is.
-const REPEATS_MAX: u32 = 2;
-/// The shortest pause before a repetition; jitter adds up to as much again, and each pause doubles.
-const PAUSE: Duration = Duration::from_millis(200);
-
-/// The tries of a request so far.
-#[derive(Default)]
-pub(super) struct Retries {
-    reconnected: bool,
-    /// Whether the next try needs a fresh connection.
-    pub fresh: bool,
-    waited: bool,
-    repeats: u32,
-}
-
-impl Retries {
-    /// How long to pause before another try, if there is to be one.
-    pub fn pause(
-        &mut self,
-        request: &Request,
-        harmless: bool,
-        outcome: &Outcome,
-    ) -> Option<Duration> {
-        let once = |done: &mut bool| !mem::replace(done, true);
-        let whole = request.stream.is_none();
-        match outcome {
-            Err(failure) => match failure.again {
-                Again::NothingSent if whole && once(&mut self.reconnected) => Some(jittered(PAUSE)),
-                Again::HungUp if whole && harmless && once(&mut self.fresh) => Some(Duration::ZERO),
-                Again::HungUp | Again::Lost => self.repeat(request),
-                Again::NothingSent | Again::Never => None,
-            },
-            // A server that names a wait is asked once more, not as often as others.
-            Ok(Response {
-                status: 429,
-                retry_after: Some(seconds),
-                ..
-            }) => once(&mut self.waited).then(|| Duration::from_secs(*seconds)),
-            Ok(answer) if answer.status == 429 || is_away(answer.status) => self.repeat(request),
-            Ok(_) => None,
-        }
-    }
-
-    fn repeat(&mut self, request: &Request) -> Option<Duration> {
-        if request.effect != Effect::Question || self.repeats == REPEATS_MAX {
-            return None;
-        }
-        self.repeats += 1;
-        Some(jittered(PAUSE * 2u32.pow(self.repeats - 1)))
-    }
-}
-
-/// One to two times as long, so that many clients do not come back at once.
-fn jittered(pause: Duration) -> Duration {
-    pause + random_part(pause)
-}
-
-/// A random part of a time.
-pub fn random_part(time: Duration) -> Duration {
-    let random = getrandom::u32().unwrap_or_default();
-    time.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }

@@ -8,6 +8,7 @@ mod json;
 mod proxy_url;
 mod request;
 pub mod response;
+mod retry;
 mod stream;
 mod transcript;
 
@@ -24,13 +25,13 @@ use crate::i18n::tr;
 use crate::report::Report;
 use crate::secret::{BLANK, names_secret};
 use connect::{Connection, Route, is_private, is_public};
-use failure::{Failure, Outcome, Retries, by_proxy, explain};
+use failure::{Failure, Outcome, by_proxy, explain};
 use heads::Head;
 use proxy_url::ProxyUrl;
 use response::{Coding, Response, coding, compressed, host_of, text_header};
+use retry::Retries;
 
 pub use connect::{Http, Stream};
-pub use failure::random_part;
 pub use heads::is_token;
 pub use hyper::Method;
 pub use hyper::body::Bytes;
@@ -40,6 +41,7 @@ pub use hyper::header::{
 };
 pub use proxy_url::Proxies;
 pub use request::{Effect, Request, authorization, is_harmless};
+pub use retry::random_part;
 pub use stream::{Part, Payload};
 pub use transcript::Transcript;
 

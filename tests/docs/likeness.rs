@@ -36,6 +36,22 @@ fn no_document_is_in_one_language_only() {
     assert_eq!(found, expected);
 }
 
+/// Whoever looks for a decision opens the file that is named; the made-up system has none.
+#[test]
+fn the_files_that_contributing_names_are_there() {
+    let text = read("CONTRIBUTING.md");
+    let quoted = text.split('`').skip(1).step_by(2);
+    let made_up = |name: &str| name.contains("NAME") || name.contains("acme");
+    let named: Vec<&str> = quoted
+        .filter(|name| name.ends_with(".rs") && name.contains('/') && !made_up(name))
+        .collect();
+    assert!(named.len() > 10, "{named:?}");
+    for name in named {
+        let found = at(name).exists() || at(&format!("src/{name}")).exists();
+        assert!(found, "{name}");
+    }
+}
+
 /// What of a document does not depend on its language, a line a part.
 fn shape(text: &str) -> Vec<String> {
     let mut parts = Vec::new();
