@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use redis::Cmd;
 
+use super::PREFIX;
 use super::lock::{Command, Fence, Response, Right};
 
 /// How long the last fence is kept: longer than any of its holders should be alive.
@@ -91,7 +92,7 @@ return {'done'}
 ";
 
 fn keys(name: &str) -> [String; 3] {
-    ["", ":lock", ":last"].map(|part| format!("crmauth:{name}{part}"))
+    ["", ":lock", ":last"].map(|part| format!("{PREFIX}{name}{part}"))
 }
 
 /// A command of the lock protocol, in the server's form.
