@@ -59,8 +59,9 @@ impl Key {
     /// The name of the entry's lock: the same for all spellings of a user, whose logins may disturb each other.
     pub fn lock_name(&self) -> String {
         let mut folded = self.clone();
-        let users = folded.user.iter_mut();
-        users.for_each(|user| *user = user.to_lowercase());
+        for user in &mut folded.user {
+            *user = user.to_lowercase();
+        }
         folded.name()
     }
 }

@@ -37,7 +37,7 @@ pub struct FileStore {
     key: OnceCell<OwnKey>,
 }
 
-/// A lock that is held. Each has a reference to its store.
+/// A lock that is held. Each has a reference to its store, which has one more.
 pub(super) struct FileLock {
     store: Rc<FileStore>,
     file: Arc<File>,
@@ -53,9 +53,10 @@ impl FileLock {
             put(&folder, &name, &entry_file(&name), &bytes)
         };
         // Several entries are written at once, so that a slow disk costs a batch no more than one write.
-        let written = match Rc::strong_count(&self.store) {
-            ..=2 => write(),
-            _ => apart(write.clone()).await.unwrap_or_else(|_| write()),
+        let alone = Rc::strong_count(&self.store) <= 2;
+        let written = match alone {
+            true => write(),
+            false => apart(write.clone()).await.unwrap_or_else(|_| write()),
         };
         self.store.changed(written).map(|()| Written::Stored)
     }
@@ -286,11 +287,14 @@ fn draft(name: &str) -> String {
 
 fn read(file: File) -> Content {
     let metadata = file.metadata().map_err(|error| files::why(&error))?;
-    match metadata.is_file() {
-        false => return Err(tr!("is not a regular file")),
-        _ if !files::is_ours(&metadata) => return Err(tr!("belongs to somebody else")),
-        _ if metadata.len() > ENTRY_MAX as u64 => return Err(tr!("is too large")),
-        _ => {}
+    if !metadata.is_file() {
+        return Err(tr!("is not a regular file"));
+    }
+    if !files::is_ours(&metadata) {
+        return Err(tr!("belongs to somebody else"));
+    }
+    if metadata.len() > ENTRY_MAX as u64 {
+        return Err(tr!("is too large"));
     }
     let bytes = files::slurp(file, ENTRY_MAX)?;
     let (key, entry) = decode(&bytes, Timestamp::now())?;

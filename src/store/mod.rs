@@ -240,7 +240,9 @@ impl Lock {
             Held::Memory(_, None) => {}
             Held::Memory(store, Some(lock)) => {
                 lock.release(&self.key);
-                store.others.iter().for_each(|others| others.vacate());
+                if let Some(others) = &store.others {
+                    others.vacate();
+                }
             }
             Held::Redis(turn) => return turn.release().await,
         }

@@ -237,7 +237,7 @@ impl<'a> Story<'a> {
 
     /// One without clients.
     fn empty(seed: u64, random: Random, weather: Weather, broken: Broken, life: Duration) -> Self {
-        let terms = Terms(LOGIN);
+        let terms = Terms { login: LOGIN };
         Self {
             seed,
             random,

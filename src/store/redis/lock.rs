@@ -35,19 +35,21 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// The longest pause, without jitter.
 pub const PAUSE_MAX: Duration = Duration::from_millis(160);
 
-/// How long a login may take.
 #[derive(Debug, Clone, Copy)]
-pub struct Terms(pub Duration);
+pub struct Terms {
+    /// How long a login may take.
+    pub login: Duration,
+}
 
 impl Terms {
     /// How long the lock lasts unless its holder renews it.
     pub fn lease(self) -> Duration {
-        self.0.saturating_add(Duration::from_secs(5))
+        self.login.saturating_add(Duration::from_secs(5))
     }
 
     /// How long a server that does not answer is asked again, where there is time.
     pub fn no_answer(self) -> Duration {
-        Duration::from_secs(2).min(self.0 / 4)
+        Duration::from_secs(2).min(self.login / 4)
     }
 }
 
@@ -196,10 +198,12 @@ impl Lease {
         }
     }
 
-    /// Takes the outcome of a renewal that was sent at `asked`.
+    /// Takes the outcome of a renewal that was sent at `asked`. A lock that is lost stays so.
     pub fn renewed(&mut self, asked: Moment, now: Moment, reply: Option<Response>) {
+        if self.until.is_zero() {
+            return;
+        }
         match reply {
-            _ if self.until.is_zero() => {}
             Some(Response::Done) => self.extended(asked),
             Some(_) => self.until = Moment::ZERO,
             None => self.renewal = now + PAUSE_MAX,
@@ -255,8 +259,10 @@ impl Lease {
     /// A login that begins now must end before the lock does. What the server said long ago counts for nothing: it may
     /// have forgotten the lock since, and given it to another.
     fn go(&mut self, now: Moment, fence: Fence) -> Action {
-        match now + self.terms.0 <= self.until {
-            _ if self.is_old(now) => self.no_answer(now),
+        if self.is_old(now) {
+            return self.no_answer(now);
+        }
+        match now + self.terms.login <= self.until {
             true => Action::Granted,
             false => self.ask(now, self.hold(fence)),
         }

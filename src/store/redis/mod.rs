@@ -91,7 +91,7 @@ impl RedisStore {
                 idle: RefCell::default(),
             },
             keys: Keys::new(key)?,
-            terms: Terms(login),
+            terms: Terms { login },
             began: Instant::now(),
             opened: OnceCell::new(),
             away: RefCell::default(),
