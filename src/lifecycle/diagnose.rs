@@ -259,7 +259,12 @@ fn compare_clocks(server: Option<Timestamp>) -> Result<()> {
 }
 
 /// Adds the next step where whoever failed knew none. `url` is the variable that the base URL is set by, or would be.
-fn with_next_step(error: Error, url: &str, base: &BaseUrl, login: impl Fn() -> Text) -> Error {
+fn with_next_step(
+    error: Error,
+    url: &str,
+    base: &BaseUrl,
+    credentials: impl Fn() -> Text,
+) -> Error {
     use Cause::{BadAnswer, BadToken, Html, NotFound, Status, TooLarge};
     // Where the system itself has answered, the URL is right.
     let own = error.said.is_some() || error.http_status.is_some_and(|status| status >= 500);
@@ -276,7 +281,7 @@ fn with_next_step(error: Error, url: &str, base: &BaseUrl, login: impl Fn() -> T
                 url
             )
         }
-        Cause::Refused => tr!("check {settings}", settings = login()),
+        Cause::Refused => tr!("check {settings}", settings = credentials()),
         Cause::Locked => {
             tr!("trying again will not help; ask its administrator to unlock the account")
         }

@@ -74,11 +74,15 @@ impl Answer {
 
 /// Says of a request that `changes` something that it may have done so, where bytes of it had left.
 fn doubt(error: Error, changes: bool) -> Error {
-    use Cause::{BadAnswer, Closed, Other, RateLimited, Timeout, TooLarge, Unavailable};
-    let sent = match (error.cause, error.http_status) {
-        (Cause::Status, status) => status.is_some_and(|status| !(300..500).contains(&status)),
-        (Timeout | Closed | BadAnswer | TooLarge | Other, _) => true,
-        (cause, _) => matches!(cause, Cause::ServerTimeout | RateLimited | Unavailable),
+    use Cause::{BadAnswer, Closed, Other, Timeout, TooLarge};
+    use Cause::{RateLimited, ServerTimeout, Status, Unavailable};
+    let sent = match error.cause {
+        Timeout | Closed | BadAnswer | TooLarge | Other => true,
+        ServerTimeout | RateLimited | Unavailable => true,
+        Status => error
+            .http_status
+            .is_some_and(|status| !(300..500).contains(&status)),
+        _ => false,
     };
     match sent && changes {
         true => error.in_doubt(),

@@ -104,7 +104,9 @@ impl<'a> Account<'a> {
         let (entry, verdict) = self.stored(min_ttl).await?;
         let why = verdict.stale().map(Stale::text);
         if let (Verdict::Fresh | Verdict::Ask(_), Some(entry)) = (verdict, entry) {
-            why.into_iter().for_each(|why| self.note(why));
+            if let Some(why) = why {
+                self.note(why);
+            }
             return Ok((entry.session, Part::Found));
         }
         let target = self.target();
@@ -391,7 +393,7 @@ impl<'a> Attempt<'a> {
             account.note(why);
             return (session, part);
         }
-        match self.store(&session).await {
+        match self.write_new(&session).await {
             Some(Written::Stored) if account.store().lasts() => return (session, Part::Kept),
             Some(Written::Stored) => {}
             Some(Written::NotKept) => {
@@ -406,7 +408,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Writes the entry of a new session; what became of it, if anything.
-    pub(super) async fn store(&self, session: &Session) -> Option<Written> {
+    pub(super) async fn write_new(&self, session: &Session) -> Option<Written> {
         let prints = self.account.fingerprints().await;
         let prints = prints.inspect_err(|error| self.account.warn_not_stored(error));
         let entry = self.account.entry(session.clone(), prints.ok()?);

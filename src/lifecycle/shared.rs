@@ -104,7 +104,7 @@ impl Attempt<'_> {
                 }
             }
         }
-        match self.store(&session).await {
+        match self.write_new(&session).await {
             Some(Written::Stored) => (session, Part::Kept),
             _ => (session, part),
         }
