@@ -119,7 +119,11 @@ pub fn check_token(token: &str) -> Result<()> {
     let mut none = ["", "na", "null", "none", "undefined"].iter();
     let is_odd = |byte| !(0x21..=0x7e).contains(&byte);
     let letter = |c: char| c.is_ascii_alphabetic();
-    let mut parts = token.split("##").skip(1);
+    // A third `#` may stand before the two that count.
+    let mut parts = token
+        .split("##")
+        .skip(1)
+        .map(|part| part.trim_start_matches('#'));
     let mut commands = || parts.any(|part| part.trim_start_matches(letter).starts_with('['));
     let first = token.strip_prefix("::").unwrap_or_default();
     let why = if none.any(|none| token.trim().eq_ignore_ascii_case(none)) {

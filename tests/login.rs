@@ -613,6 +613,7 @@ fn a_session_that_a_ci_system_would_obey_is_refused() {
         for token in [
             "##vso[task.prependpath]/opt/evil",
             "a##[group]b",
+            "###[group]b",
             "::stop-commands::x",
             "::add-mask::",
         ] {
