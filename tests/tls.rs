@@ -228,6 +228,12 @@ fn a_servers_own_certificate_is_taken_from_the_ca_file_alone() {
     let stranger = Identity::alone(authority("stranger")).pem();
     let refusal = Some(" presents a CA's certificate as its own");
     expect("CA:TRUE, not named", OWN, &stranger, &[server], refusal);
+    let reversed = issuer.sign(with(named("server"), |params| {
+        params.not_before = date_time_ymd(4000, 1, 1);
+        params.not_after = date_time_ymd(3000, 1, 1);
+    }));
+    let refusal = Some("'s certificate ends before it begins");
+    expect("reversed", OWN, &issuer.pem(), &[&reversed], refusal);
 }
 
 #[test]

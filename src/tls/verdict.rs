@@ -73,6 +73,8 @@ fn invalid(problem: &CertificateError, host: &str) -> Error {
         Problem::ExpiredContext { not_after, .. } => error!(Certificate,
             "{host}'s certificate expired on {day}", host, day = day(not_after);
             hint "the server's administrator must renew it; if it is new, check this machine's clock"),
+        // Its only source is a validity whose end comes before its beginning.
+        Problem::Expired => replace(tr!("{host}'s certificate ends before it begins", host)),
         Problem::NotValidYetContext { .. } => error!(Certificate,
             "{host}'s certificate is not valid yet", host; hint "check this machine's clock"),
         Problem::NotValidForNameContext { presented, .. } => another_name(host, presented),
