@@ -141,6 +141,9 @@ fn moment((tag, text): (u8, &[u8])) -> Option<UnixTime> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rcgen::{
+        BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose,
+    };
 
     use super::*;
     use crate::tls::folder;
@@ -173,8 +176,12 @@ mod tests {
             places in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
             end in any::<prop::sample::Index>(),
         ) {
-            let made = rcgen::generate_simple_self_signed([]).expect("a certificate");
-            let mut broken = made.cert.der().to_vec();
+            let mut params = CertificateParams::new([]).expect("no names");
+            params.is_ca = IsCa::Ca(BasicConstraints::Constrained(1));
+            params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+            let key = rcgen::KeyPair::generate().expect("a key");
+            let mut broken = params.self_signed(&key).expect("a certificate").der().to_vec();
             for (place, byte) in places {
                 *place.get_mut(&mut broken) = byte;
             }
