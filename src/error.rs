@@ -161,8 +161,9 @@ impl Error {
     /// Adds what somebody else said; an empty text adds nothing.
     #[must_use]
     pub fn said(mut self, text: &str) -> Self {
-        let said = (!text.trim().is_empty()).then(|| Foreign::new(text));
-        self.said = said.or(self.said);
+        if !text.trim().is_empty() {
+            self.said = Some(Foreign::new(text));
+        }
         self
     }
 

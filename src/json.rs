@@ -79,8 +79,8 @@ const INDENTED_MAX: usize = 16 * 1024 * 1024;
 
 /// A JSON text of others with a member a line, its numbers digit by digit; `None` if it is not JSON, or too large.
 pub fn indented(text: &[u8], color: bool) -> Option<String> {
-    let text = std::str::from_utf8(text).ok()?.trim();
     const ENDS: [char; 7] = [',', '}', ']', ' ', '\t', '\r', '\n'];
+    let text = std::str::from_utf8(text).ok()?.trim();
     serde_json::from_str::<IgnoredAny>(text).ok()?;
     let paint = |code: &str, word: &str| match color {
         true => [code, word, style::PLAIN].concat(),
@@ -104,7 +104,8 @@ pub fn indented(text: &[u8], color: bool) -> Option<String> {
             '"' => out += &paint(style::GREEN, &seen(word)),
             ':' => out += ": ",
             '{' | '[' if closes => {
-                out += &[word, &rest[..1]].concat();
+                out += word;
+                out += &rest[..1];
                 rest = rest[1..].trim_ascii_start();
             }
             '{' | '[' | ',' => {
