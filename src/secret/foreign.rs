@@ -87,8 +87,12 @@ pub fn printable(text: &str) -> String {
             ':' => line == ":" || line.ends_with(" :"),
             _ => false,
         };
-        line.extend(apart.then_some(' '));
-        line.extend((!is_blank).then_some(c));
+        if apart {
+            line.push(' ');
+        }
+        if !is_blank {
+            line.push(c);
+        }
     }
     line.truncate(line.trim_end().len());
     line

@@ -52,7 +52,8 @@ impl<'a> Mask<'a> {
         shown
     }
 
-    /// Blanks what is held up to what more bytes may make a secret of, and a secret's beginning of `cut_min` bytes.
+    /// Blanks what is held, up to where more bytes may complete a secret. At the end a beginning of `cut_min` bytes or
+    /// more is blanked too.
     fn blank(&mut self, cut_min: usize) -> Vec<u8> {
         let (mut shown, mut at, mut plain) = (Vec::new(), 0, 0);
         while at < self.held.len() {

@@ -202,7 +202,9 @@ impl Known {
                 }
                 let cut_min = if is_digits { CUT_DIGITS_MIN } else { CUT_MIN };
                 let cut = cut_at(rest, same);
-                hits[2].extend((cut >= cut_min).then_some(at..at + cut));
+                if cut >= cut_min {
+                    hits[2].push(at..at + cut);
+                }
             }
             at = next;
         }
