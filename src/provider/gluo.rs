@@ -355,8 +355,10 @@ fn done(context: &Context<'_>, answer: &Response) -> Result<()> {
     if object.exact("success") != Some(&true.into()) {
         return Err(object.wrong("success", &tr!("true or false")));
     }
-    let error = object.exact("error");
-    error.map_or(Ok(()), |_| Err(object.wrong("error", &tr!("null"))))
+    match object.exact("error") {
+        Some(_) => Err(object.wrong("error", &tr!("null"))),
+        None => Ok(()),
+    }
 }
 
 fn code(answer: &Response) -> Option<String> {

@@ -335,8 +335,8 @@ async fn call(
 
 /// Whether an answer comes from the web server or from SuiteCRM's web pages instead of the API (recording).
 fn is_elsewhere(answer: &Response) -> bool {
-    let error = |object: Json| object.get("error").map(drop);
-    let not_found = answer.status == 404 && answer.any_object().and_then(error).is_none();
+    let refuses = |object: Json| object.get("error").is_some();
+    let not_found = answer.status == 404 && !answer.any_object().is_some_and(refuses);
     not_found || answer.leads_to("action=Login")
 }
 

@@ -90,8 +90,10 @@ impl Provider for Zeev {
     }
 
     async fn check(&self, context: &Context<'_>, session: &Session) -> Result<Life> {
-        let person = whoami(context, session).await?;
-        Ok(person.map_or(Life::Dead, |_| Life::Alive))
+        Ok(match whoami(context, session).await? {
+            Some(_) => Life::Alive,
+            None => Life::Dead,
+        })
     }
 
     /// Invalid, in conflict (later document); that such a refusal says why is assumed. A 404 may be the path's.
