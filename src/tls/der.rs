@@ -40,8 +40,10 @@ impl<'a> Iterator for Der<'a> {
 impl<'a> Der<'a> {
     /// The next element's contents if it has this tag; otherwise it is not consumed.
     pub fn read(&mut self, tag: u8) -> Option<&'a [u8]> {
-        let is_next = self.0.first() == Some(&tag);
-        is_next.then(|| self.next())?.map(|(_, contents)| contents)
+        if self.0.first() != Some(&tag) {
+            return None;
+        }
+        self.next().map(|(_, contents)| contents)
     }
 
     /// As [`Der::read`], to read on inside.

@@ -72,10 +72,9 @@ fn hash(subject: &[u8]) -> Option<u32> {
 /// A value as it is hashed: a text in lower case, in UTF-8 and with single blanks, anything else as it is.
 fn plain((tag, value): (u8, &[u8])) -> Option<Vec<u8>> {
     let width = match tag {
-        // A PrintableString, a T61String, an IA5String; a BMPString; a UniversalString
-        0x13 | 0x14 | 0x16 => 1,
-        0x1e => 2,
-        0x1c => 4,
+        0x13 | 0x14 | 0x16 => 1, // PrintableString, T61String, IA5String
+        0x1e => 2,               // BMPString
+        0x1c => 4,               // UniversalString
         der::UTF8_STRING => 0,
         _ => return der::element(tag, value),
     };

@@ -134,7 +134,7 @@ fn replace(why: Text) -> Error {
 /// A verdict that has no name in the TLS library, only in what it builds on.
 fn unnamed(verdict: &str, host: &str) -> Error {
     let plain = verdict.chars().all(char::is_alphanumeric);
-    let replace = |why| replace(why).said(if plain { verdict } else { "" });
+    let named = |why| replace(why).said(if plain { verdict } else { "" });
     match verdict {
         "CaUsedAsEndEntity" => error!(Certificate,
             "{host} presents a CA's certificate as its own", host;
@@ -142,23 +142,23 @@ fn unnamed(verdict: &str, host: &str) -> Error {
         "NameConstraintViolation" => error!(Certificate,
             "{host}'s certificate comes from a CA that may not sign for this name", host;
             hint "use a host name that its CA may sign for, or get a certificate from another CA"),
-        "UnsupportedCertVersion" => replace(tr!(
+        "UnsupportedCertVersion" => named(tr!(
             "{host}'s certificate, or one of its CAs', is version 1, which can neither name hosts nor mark a CA",
             host
         )),
-        "UnsupportedCriticalExtension" => replace(tr!(
+        "UnsupportedCriticalExtension" => named(tr!(
             "{host}'s certificate, or one of its CAs', has a critical extension that crmauth does not know",
             host
         )),
-        "PathLenConstraintViolated" | "MaximumPathDepthExceeded" => replace(tr!(
+        "PathLenConstraintViolated" | "MaximumPathDepthExceeded" => named(tr!(
             "{host}'s certificate has a longer chain of CAs than its root allows",
             host
         )),
-        "EndEntityUsedAsCa" => replace(tr!(
+        "EndEntityUsedAsCa" => named(tr!(
             "{host}'s certificate is signed by a certificate that is not a CA's",
             host
         )),
-        _ => replace(tr!("{host}'s certificate cannot be used", host)),
+        _ => named(tr!("{host}'s certificate cannot be used", host)),
     }
 }
 
