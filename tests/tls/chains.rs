@@ -340,7 +340,7 @@ fn authorities(table: &mut Table) {
         }
     }
     // Oddly written: nothing within, a truth that is not 0xff, a length that is negative, none or long; no bits, two bytes of
-    // them; no list; names' constraints.
+    // them; no list, something else in it; names' constraints.
     for (kind, content, verdict) in [
         (19, &[][..], NO),
         (19, &[0x30, 3, 1, 1, 1], (false, true, "in DER a truth is 0xff")),
@@ -352,6 +352,7 @@ fn authorities(table: &mut Table) {
         (15, &[3, 2, 2, 4], YES),
         (15, &[3, 3, 7, 0x80, 0x80], NO),
         (37, &[6, 0], NO),
+        (37, &[0x30, 12, 5, 0, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 1], NO),
         (30, &[0x30, 0], YES),
     ] {
         let odd = root.again(None, &|params| {
