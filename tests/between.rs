@@ -505,6 +505,12 @@ fn a_proxys_refusal_is_said_as_such_and_sent_once() {
         ),
         (503, "X-Squid-Error: ERR_DNS_FAIL 0", "proxy", 5),
         (502, "Proxy-Status: px; error=dns_error", "proxy", 5),
+        (
+            502,
+            "Proxy-Status: px; error=dns_error; details=\"não há\"",
+            "proxy",
+            5,
+        ),
         (403, "Proxy-Status: px; received-status=403", "refused", 4),
         (503, "Via: 1.1 px", "unavailable", 5),
     ];

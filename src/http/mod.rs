@@ -1,4 +1,5 @@
-//! The only folder that names the HTTP client: what is sent to whom how often, how long it takes, how much comes back.
+//! The only folder that names the HTTP client. It decides what is sent how often and to whom, how long it may take and
+//! how much may come back.
 
 mod body;
 mod connect;
@@ -28,7 +29,7 @@ use connect::{Connection, Route, is_private, is_public};
 use failure::{Failure, Outcome, by_proxy, explain};
 use heads::Head;
 use proxy_url::ProxyUrl;
-use response::{Coding, Response, coding, compressed, host_of, text_header};
+use response::{Coding, Response, coding, compressed, host_of};
 use retry::Retries;
 
 pub use connect::{Http, Stream};
@@ -325,11 +326,10 @@ impl Channel<'_> {
 
 /// Tells the refusal of a proxy from the server's, where the proxy says that it is its own: Squid's header, and RFC 9209's.
 fn refused_by_proxy(url: &Url, status: u16, headers: &HeaderMap, proxy: &str) -> Result<()> {
-    let says = |name, word| {
-        let value = text_header(headers, HeaderName::from_static(name));
-        value.is_some_and(|value| value.contains(word))
-    };
-    let own = says("x-squid-error", "") || says("proxy-status", "error=");
+    let told = headers.get("proxy-status");
+    let told = told.map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let own = headers.contains_key("x-squid-error")
+        || told.is_some_and(|status| status.contains("error="));
     if status < 400 || status != 407 && !own {
         return Ok(());
     }
