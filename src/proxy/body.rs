@@ -51,17 +51,18 @@ impl Sent {
 
     /// Takes a field out of a form of this content type: PHP would prefer it to one of the query. A part of a multipart form
     /// gets a name that nobody asks for. No other byte changes.
-    pub(super) fn drop_field(&mut self, kind: &str, name: &str) {
+    pub(super) fn drop_field(&mut self, kind: &[u8], name: &str) {
         let Self::Kept(body) = self else { return };
-        let lower = kind.to_ascii_lowercase();
         // A character for each byte, whatever it stands for.
-        let form = || body.iter().copied().map(char::from).collect::<String>();
+        let text = |bytes: &[u8]| bytes.iter().copied().map(char::from).collect::<String>();
+        let kind = text(kind);
+        let lower = kind.to_ascii_lowercase();
         let left = if lower.starts_with("application/x-www-form-urlencoded") {
-            without(&form(), name)
+            without(&text(body), name)
         } else if lower.starts_with("multipart/form-data")
             && let Some(at) = lower.find("boundary=")
         {
-            rename_part(&form(), &kind[at + "boundary=".len()..], name)
+            rename_part(&text(body), &kind[at + "boundary=".len()..], name)
         } else {
             return;
         };

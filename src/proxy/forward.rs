@@ -134,7 +134,7 @@ impl<'a> Passing<'_, 'a> {
                 if self.takes {
                     query = query.map(|query| without(&query, name));
                     let kind = self.head.headers.get(CONTENT_TYPE);
-                    let kind = kind.and_then(|kind| kind.to_str().ok());
+                    let kind = kind.map(HeaderValue::as_bytes);
                     self.body.drop_field(kind.unwrap_or_default(), name);
                 }
             }

@@ -180,6 +180,11 @@ fn a_session_of_the_clients_own_in_a_form_gives_way() {
             &[&part("sessionName"), kept].concat(),
             &[&part("_"), kept].concat(),
         ),
+        (
+            "multipart/form-data; boundary=bç",
+            &part("sessionName").replace("--b", "--bç"),
+            &part("_").replace("--b", "--bç"),
+        ),
     ];
     let (server, machine, before) = logged_in("gluo", rows.map(|_| ok("{}")));
     let gateway = Gateway::start(&machine, "gluo");
