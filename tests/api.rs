@@ -357,7 +357,12 @@ fn a_status_becomes_the_exit_code_behind_the_body() {
         (422, 6, "HTTP 422"),
         (429, 5, "rate limiting"),
         (500, 6, "HTTP 500"),
+        (501, 6, "answered HTTP 501"),
         (503, 5, "unavailable"),
+        (505, 6, "answered HTTP 505"),
+        (519, 6, "answered HTTP 519"),
+        (525, 6, "answered HTTP 525"),
+        (531, 6, "answered HTTP 531"),
     ] {
         let reply = Reply::http(status, "text/plain", "the body");
         let (server, machine, before) = logged_in("zeev", [reply]);
