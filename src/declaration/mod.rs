@@ -300,7 +300,8 @@ impl Field {
     }
 }
 
-/// Fields that belong together: a named account at the default account's URL takes all of them from there, or none.
+/// Fields that belong to one server and to each other: a named account at the default account's URL takes all of them
+/// from there, or none where it sets one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
     /// The client through which users log in.
