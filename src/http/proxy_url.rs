@@ -87,8 +87,8 @@ impl ProxyUrl {
         let host = url.host().filter(|_| !place.starts_with(['/', '\\']))?;
         let usual = match &*scheme {
             "http" => 80,
-            // The parser leaves port 80 out, which is http's own alone.
-            _ if place.split(['/', '?', '#']).next()?.ends_with(":80") => 80,
+            // Of an http URL the parser leaves port 80 out.
+            _ if Url::parse(&["ftp://", place].concat()).ok()?.port() == Some(80) => 80,
             "https" => 443,
             _ => 1080,
         };
@@ -128,5 +128,26 @@ impl ProxyUrl {
     /// Whether it speaks HTTP, not SOCKS.
     pub(super) fn is_http(&self) -> bool {
         self.scheme.starts_with("http")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_without_a_port_has_that_of_its_scheme() {
+        for (written, uri) in [
+            ("h", "http://h:80"),
+            ("http://h:3128/x", "http://h:3128"),
+            ("https://h", "http://h:443"),
+            ("https://h:80", "http://h:80"),
+            ("https://h:080?x", "http://h:80"),
+            ("socks5://[::80]", "http://[::80]:1080"),
+            ("socks5h://ana:80@[::1]:80/", "http://[::1]:80"),
+        ] {
+            let read = ProxyUrl::parse(written).expect(written);
+            assert_eq!(read.uri, uri, "{written}");
+        }
     }
 }
