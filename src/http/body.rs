@@ -36,12 +36,12 @@ impl<'a> Body<'a> {
         };
         // JSON and markup begin with an ASCII character, which has one byte that is zero.
         let other = utf16(u16::from_le_bytes, b"\xff\xfe", 1)
-            .or_else(|| utf16(u16::from_be_bytes, b"\xfe\xff", 0));
-        let other = match std::str::from_utf8(body) {
-            _ if other.is_some() => other.map(|text| (text, "UTF-16")),
+            .or_else(|| utf16(u16::from_be_bytes, b"\xfe\xff", 0))
+            .map(|text| (text, "UTF-16"));
+        let other = other.or_else(|| match std::str::from_utf8(body) {
             Ok(_) => None,
             Err(_) => single_bytes(body, &declared),
-        };
+        });
         let charset = other.as_ref().map(|(_, charset)| *charset);
         let text = other.map_or(body.into(), |(text, _)| text.into_bytes().into());
         Self {

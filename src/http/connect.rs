@@ -177,7 +177,9 @@ pub(super) async fn connect(
     url: &Url,
     trust: &Trust,
 ) -> Result<(Boxed, Option<SocketAddr>), Broken> {
-    let mut tcp = HttpConnector::new_with_resolver(Resolver(route.private_only));
+    let mut tcp = HttpConnector::new_with_resolver(Resolver {
+        private_only: route.private_only,
+    });
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_keepalive(Some(KEEP_ALIVE));
@@ -321,9 +323,11 @@ pub(super) fn is_private(address: IpAddr) -> bool {
     }
 }
 
-/// Resolves names for the connector, for http:// without `ALLOW_HTTP` only to private addresses: whether that is so.
+/// Resolves names for the connector; for http:// without `ALLOW_HTTP` only to private addresses.
 #[derive(Clone)]
-struct Resolver(bool);
+struct Resolver {
+    private_only: bool,
+}
 
 impl Service<Name> for Resolver {
     type Response = std::vec::IntoIter<SocketAddr>;
@@ -335,7 +339,7 @@ impl Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let private_only = self.0;
+        let private_only = self.private_only;
         Box::pin(async move { Ok(lookup(name.as_str(), 0, private_only).await?.into_iter()) })
     }
 }

@@ -161,8 +161,11 @@ fn explain_break(error: &Source, host: &str, proxy: Option<&ProxyUrl>) -> (Again
     }
     if let Some(NoAddress::Unresolved(why)) = find(error) {
         let unresolved = error!(Dns, "cannot resolve {host}", host);
-        let why = Some(why).filter(|why| why.raw_os_error().is_some());
-        return (Again::Never, why.into_iter().fold(unresolved, Error::since));
+        let error = match why.raw_os_error() {
+            Some(_) => unresolved.since(why),
+            None => unresolved,
+        };
+        return (Again::Never, error);
     }
     let why = innermost(error);
     let error = match why.map(io::Error::kind) {

@@ -44,8 +44,10 @@ impl Heads {
     }
 
     pub(super) fn expect_another(&self) {
-        *self.state() = State::default();
-        self.state().coming = Some(Vec::new());
+        *self.state() = State {
+            coming: Some(Vec::new()),
+            ..State::default()
+        };
     }
 
     /// How the answer's head came, or as much of it as there is, and whether it began as one of HTTP does.
