@@ -9,8 +9,15 @@ use crate::http::{HeaderMap, HeaderName, HeaderValue};
 use crate::secret::{Secret, percent};
 
 /// What is for the next hop alone: RFC 9110, 7.6.1. The length follows from the body.
-const HOP_BY_HOP: &str =
-    "connection keep-alive proxy-connection te trailer transfer-encoding upgrade";
+const HOP_BY_HOP: [HeaderName; 7] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    headers::TE,
+    headers::TRAILER,
+    headers::TRANSFER_ENCODING,
+    headers::UPGRADE,
+];
 
 /// The cookie by which PHP would take another session than the one that we place.
 const PHP_SESSION: &[u8] = b"PHPSESSID";
@@ -31,7 +38,8 @@ pub(super) fn outward(
     let framed = [headers::CONTENT_LENGTH, headers::TRANSFER_ENCODING];
     let framed = framed.iter().any(|name| headers.contains_key(name));
     hop_by_hop(headers);
-    for name in ["host", "content-length", "expect", "proxy-authorization"] {
+    use headers::{CONTENT_LENGTH, EXPECT, HOST, PROXY_AUTHORIZATION};
+    for name in [HOST, CONTENT_LENGTH, EXPECT, PROXY_AUTHORIZATION] {
         headers.remove(name);
     }
     // Some servers want to be told that there is no body.
@@ -97,7 +105,7 @@ fn hop_by_hop(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    for name in HOP_BY_HOP.split(' ') {
+    for name in &HOP_BY_HOP {
         headers.remove(name);
     }
 }
