@@ -855,6 +855,20 @@ fn what_is_no_regular_file_is_passed_over() {
     }
 }
 
+/// Whoever waits for a reader of the pipe would write its settings to one that leaves at once.
+#[test]
+fn a_pipe_that_nobody_named_is_not_opened() {
+    let machine = Machine::new();
+    let pipe = machine.path(".env");
+    make_pipe(&pipe);
+    let there = pipe.clone();
+    let writer = std::thread::spawn(move || fs::write(there, "ZEEV_URL=h"));
+    machine.run("login zeev").fails(2, &["./.env (a pipe"]);
+    assert!(!writer.is_finished());
+    assert_eq!(fs::read_to_string(pipe).expect("a writer"), "ZEEV_URL=h");
+    writer.join().expect("no panic").expect("a reader");
+}
+
 #[test]
 fn a_pipe_that_was_named_is_read_and_waited_for_no_longer_than_allowed() {
     let server = zeev(1);

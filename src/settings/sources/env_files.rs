@@ -124,20 +124,8 @@ fn consent() -> Text {
 
 /// Reads `./.env`. The inner error tells why it is passed over.
 fn open_implicit(path: &Path, file: EnvFile<'_>) -> Result<Result<(Bytes, Metadata), Text>> {
-    let mut options = std::fs::OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        // To open a pipe waits for nobody.
-        options.custom_flags(i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0));
-    }
-    let opened = options.open(path);
-    let meta = match &opened {
-        Ok(opened) => opened.metadata(),
-        Err(_) => std::fs::metadata(path),
-    };
-    let meta = match meta {
+    // Looked at before it is opened: whoever writes to a pipe would write to a reader that leaves.
+    let meta = match std::fs::metadata(path) {
         Ok(meta) => meta,
         Err(error) if error.kind() != ErrorKind::NotFound => {
             return Ok(Err(tr!("cannot be reached")));
@@ -152,12 +140,25 @@ fn open_implicit(path: &Path, file: EnvFile<'_>) -> Result<Result<(Bytes, Metada
     if !meta.is_file() {
         return Ok(Err(tr!("not a regular file")));
     }
-    let next = || tr!("move it elsewhere, or name another file with --env-file");
-    let read = match opened {
-        Err(_) if !files::is_ours(&meta) => return Err(foreign_file(file)),
-        Err(error) => Err(files::why(&error)),
-        Ok(opened) => files::slurp(opened, FILE_MAX),
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // Should a pipe have taken the file's place meanwhile, this keeps the call from waiting.
+        options.custom_flags(i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0));
+    }
+    let bad = |why| {
+        let next = tr!("move it elsewhere, or name another file with --env-file");
+        file.bad(&why).hint(next)
     };
-    let bytes = read.map_err(|why| file.bad(&why).hint(next()))?;
-    Ok(Ok((bytes, meta)))
+    let opened = match options.open(path) {
+        Ok(opened) => opened,
+        Err(_) if !files::is_ours(&meta) => return Err(foreign_file(file)),
+        Err(error) => return Err(bad(files::why(&error))),
+    };
+    match opened.metadata() {
+        Ok(meta) if meta.is_file() => Ok(Ok((files::slurp(opened, FILE_MAX).map_err(bad)?, meta))),
+        _ => Ok(Err(tr!("not a regular file"))),
+    }
 }
