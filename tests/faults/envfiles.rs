@@ -277,7 +277,8 @@ fn files_of_others_or_open_to_them() {
             scene.hold(67, "login T --env-file .env", &delivered(scene));
             // Without settings of ours it is nobody's affair.
             fs::write(&path, "OTHER=1\n").expect("an env file");
-            let promise = before_any_request(2, &["./.env (another user's)"]);
+            let told = "./.env (another user's file without crmauth's settings)";
+            let promise = before_any_request(2, &[told]);
             scene.hold(67, "login T", &promise);
         }
     });

@@ -44,7 +44,7 @@ impl Sources {
         let mut settings = envfile::read(&bytes, file)?;
         let foreign = !files::is_ours(&meta);
         if settings.is_empty() && foreign {
-            self.pass_over(&tr!("another user's"));
+            self.pass_over(&tr!("another user's file without crmauth's settings"));
             return Ok(());
         }
         for setting in &mut settings {
