@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::error::Cause;
 
@@ -199,4 +201,26 @@ fn the_seed_scripts_own_file() {
     refuses("acceskey=k\nusername=a\nusername=b\n", twice);
     let inside = "line 2: acceskey is inside the quoted value that opens in line 1";
     refuses("X='\nacceskey=k\n'", inside);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+
+    /// Between single quotes python-dotenv changes little, between double ones all readers expand.
+    #[test]
+    fn quotes_carry_every_secret_that_no_reader_changes(
+        quote in "['\"]",
+        secret in r#"([ '"$\\{#]|[^\p{Cc}]){0,20}"#,
+    ) {
+        let secret = secret.replace(&quote, "");
+        let changed = match &*quote {
+            "'" => secret.contains("${") || secret.contains(r"\\") || secret.ends_with('\\'),
+            _ => secret.contains(['$', '\\']),
+        };
+        let read = read(format!("GLUO_ACCESS_KEY={quote}{secret}{quote}").as_bytes());
+        prop_assert_eq!(read.is_err(), changed);
+        if let Ok(read) = read {
+            prop_assert_eq!(read[0].text.expose(), secret);
+        }
+    }
 }
