@@ -1517,14 +1517,14 @@ fn what_is_nearly_a_setting_was_meant_to_be_it() {
 
 #[test]
 fn a_name_that_is_nearly_a_settings_is_warned_about() {
-    let server = Server::start(vec![canned::zeev("tok-9"); 2]);
+    let server = Server::start(vec![canned::zeev("tok-9"); 3]);
     let url = server.url();
     let mut machine = Machine::new();
     machine.write(
         ".env",
         format!(
             "ZEEV_URL={url}\nZEEV_USERNAME=ana\nZEEV_PASSWORD=x\nZEEV_ALOW_HTTP=1\nZEEV_COLOR=1\n\
-             ZEEV_TOKEN=t\nZEEV__FILIAL__PASWORD=y\nGLUO_ULR=h\nCRMAUTH_STORE=none\n"
+             ZEEV_TOKEN=t\nZEEV__FILIAL__PASWORD=y\nGLUO_ULR=h\nCRMAUTH_STORE=none\nZEEV__ROBO__API_TOKEN=t\n"
         ),
     );
     machine
@@ -1537,10 +1537,19 @@ fn a_name_that_is_nearly_a_settings_is_warned_about() {
         "warning: zeev: ZEEV_TIMEOUT (the environment) is not a setting; did you mean --timeout?",
         "warning: zeev: ZEEV_ALOW_HTTP (./.env line 4) is not a setting; did you mean ZEEV_ALLOW_HTTP?",
     ];
-    for line in ["login zeev", "token zeev", "status zeev"] {
+    // An account's ALLOW_HTTP is its own.
+    for (line, count) in [
+        ("login zeev", 4),
+        ("token zeev", 4),
+        ("status zeev", 4),
+        ("login zeev@robo", 3),
+    ] {
         let run = machine.run(line);
         assert_eq!(run.code, 0, "{line}: {run}");
-        assert_eq!(run.stderr.lines().collect::<Vec<_>>(), warnings, "{line}");
+        let (_, target) = line.split_once(' ').expect("a target");
+        let warnings = warnings.map(|text| text.replace(" zeev: ", &format!(" {target}: ")));
+        let told: Vec<&str> = run.stderr.lines().collect();
+        assert_eq!(told, warnings[..count], "{line}");
     }
     assert_eq!(machine.run("login zeev -q").stderr, "");
     let run = machine.run("token zeev@filial");
