@@ -108,6 +108,10 @@ impl<'a> Words<'a> {
 
     /// The option whose value is a number with a sign, which clap takes for an option too.
     fn before_negative(&self, unknown: &str) -> Option<&'a str> {
+        let digits = unknown.strip_prefix('-')?;
+        if !digits.starts_with(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
         let is_it = |word: &&str| word.starts_with(unknown);
         let at = self.ours.iter().position(is_it)?;
         let option = self.ours[..at].last().copied()?;
@@ -117,8 +121,7 @@ impl<'a> Words<'a> {
         let mut arguments = commands.flat_map(clap::Command::get_arguments);
         let is_named = |arg: &Arg| names(arg).any(|name| name == option);
         let takes_it = arguments.any(|arg| arg.get_action().takes_values() && is_named(arg));
-        let digits = unknown.strip_prefix('-')?;
-        (takes_it && digits.starts_with(|c: char| c.is_ascii_digit())).then_some(option)
+        takes_it.then_some(option)
     }
 
     /// An option's value: `--format sh`, `--format=sh`, `-f sh`, `-fsh`, and after flags, `-qf sh`.

@@ -137,11 +137,10 @@ fn value(
 
 /// Every name in a file that a value is given to, with its line.
 pub(super) fn names(bytes: &[u8]) -> Vec<(String, usize)> {
-    let name = |line: Line| Some(line.name().filter(|_| line.value.is_some())?.to_owned());
-    let names = lines(bytes).map(name).zip(1..);
-    names
-        .filter_map(|(name, number)| Some((name?, number)))
-        .collect()
+    let lines = lines(bytes).zip(1..);
+    let set = lines.filter(|(line, _)| line.value.is_some());
+    let names = set.filter_map(|(line, number)| Some((line.name()?.to_owned(), number)));
+    names.collect()
 }
 
 fn lines(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {

@@ -28,7 +28,10 @@ impl Form {
 
     /// The forms that a field's value may have.
     pub(super) fn of(field: &Field) -> &'static [Self] {
-        &Self::ALL[..if field.secret() { 3 } else { 1 }]
+        match field.secret() {
+            true => &Self::ALL,
+            false => &[Self::Plain],
+        }
     }
 
     /// What the form adds to the field's variable.

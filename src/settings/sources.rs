@@ -132,8 +132,9 @@ impl Sources {
 
     /// The sources of a later run that finds the answers in the env file that is read first.
     pub fn with_answers_kept(&self) -> Self {
-        let (mut kept, (path, _)) = (self.clone(), &self.first_file());
-        let file = EnvFile::new(path, path == IMPLICIT);
+        let mut kept = self.clone();
+        let (path, _) = self.first_file();
+        let file = EnvFile::new(&path, path == IMPLICIT);
         let all = kept.settings.values_mut().flatten();
         for answer in all.filter(|setting| setting.origin == Origin::Answer) {
             answer.origin = file.origin(0);

@@ -162,10 +162,11 @@ impl Unknown {
     /// `None` where the name begins like no system's settings, and is none of those in a file of a seed script's `style`.
     pub fn new(name: &str, origin: Origin, style: Option<&'static Spec>) -> Option<Self> {
         let variable = name.replace(['-', '.'], "_");
-        let plain = plain(name);
-        let is_near =
-            |(field, seed): &(&Field, &str)| nearest(&plain, [*seed, field.name]).is_some();
-        let seed = style.and_then(|style| style.seeds().find(is_near));
+        let seed = style.and_then(|style| {
+            let plain = plain(name);
+            let mut seeds = style.seeds();
+            seeds.find(|(field, seed)| nearest(&plain, [*seed, field.name]).is_some())
+        });
         let is_known = |spec: &&Spec| names::after(spec.known_as, &variable).is_some();
         let spec = names::system(&variable).map(|(spec, _)| spec);
         let spec = spec.or_else(|| provider::specs().into_iter().find(is_known));
