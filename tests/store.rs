@@ -151,6 +151,8 @@ fn the_store_is_where_the_settings_say() {
         "warning: HOME is not set: sessions are not stored, unless CRMAUTH_STORE names a place",
     );
     assert_eq!(outcome.stdout, "T5\n");
+    let why = "error: the store ~/s begins with ~, and HOME is not set";
+    machine.fails("token zeev --store file:~/s", 2, &[why]);
 }
 
 #[test]

@@ -177,12 +177,7 @@ impl Run<'_> {
         let (name, place) = self.store_setting()?;
         let folder = match (place, self.state_folder()) {
             (Some("none"), folder) => return Ok(Store::memory(folder)),
-            (Some(place), _) => self.folder(place).ok_or_else(|| {
-                error!(
-                    BadSetting, "{name} is not a known store", name;
-                    hint "use file:DIR, redis://…, rediss://… or none"
-                )
-            })?,
+            (Some(place), _) => self.folder(name, place)?,
             (None, Some(folder)) => folder,
             (None, None) => {
                 self.report.warn_of_all([tr!(
@@ -197,13 +192,20 @@ impl Run<'_> {
     }
 
     /// The folder of `file:DIR`, whose `~/` is the user's home: no shell puts that there behind `file:`.
-    fn folder(&self, place: &str) -> Option<PathBuf> {
+    fn folder(&self, name: &str, place: &str) -> Result<PathBuf> {
         let path = place.strip_prefix("file:");
-        let path = path.filter(|path| !path.is_empty())?;
+        let Some(path) = path.filter(|path| !path.is_empty()) else {
+            return Err(error!(BadSetting, "{name} is not a known store", name;
+                hint "use file:DIR, redis://…, rediss://… or none"));
+        };
         let path = path.strip_prefix("//").unwrap_or(path);
-        match path.strip_prefix("~/") {
-            Some(below) => Some(self.environment.path("HOME")?.join(below)),
-            None => Some(path.into()),
+        match (path.strip_prefix("~/"), self.environment.path("HOME")) {
+            (None, _) => Ok(path.into()),
+            (Some(below), Some(home)) => Ok(home.join(below)),
+            (Some(_), None) => Err(error!(
+                BadSetting,
+                "the store {path} begins with ~, and HOME is not set", path
+            )),
         }
     }
 
