@@ -579,7 +579,7 @@ fn what_is_no_session_is_refused() {
         ("garbage".to_owned(), object),
         ("[]".to_owned(), "an array"),
         ("null".to_owned(), object),
-        ("{}".to_owned(), object),
+        ("{}".to_owned(), "it has no schema"),
         ("{\"schema\":1".to_owned(), object),
         (with("schema", json!(2)), version),
         (with("schema", json!("1")), version),

@@ -141,6 +141,9 @@ fn object(text: &str) -> std::result::Result<Value, Text> {
         schema if *schema == 1 => return Ok(read),
         _ if text.is_empty() => tr!("stdin contains no session: it is empty"),
         _ if read.is_array() => tr!("stdin contains an array, but --adopt takes one session"),
+        Value::Null if read.is_object() => {
+            tr!("stdin contains no session object: it has no schema")
+        }
         Value::Null => tr!("stdin contains no session object"),
         _ => tr!("the session on stdin was written by another version of crmauth"),
     })
