@@ -75,6 +75,7 @@ fn every_shells_script_parses() {
             !script.contains("__crmauth_targets__"),
             "a placeholder for {shell}"
         );
+        assert!(!script.contains("see more"), "-h and --help say the same");
         if ["bash", "zsh", "fish"].contains(&shell) {
             assert!(
                 script.contains("completions --targets"),

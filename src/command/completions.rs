@@ -67,7 +67,7 @@ pub fn script(shell: Shell, mut command: clap::Command) -> String {
     command = command.mut_subcommands(|verb| {
         verb.mut_args(|arg| match arg.get_id().as_str() {
             _ if takes_target(&arg) => arg.value_parser(PossibleValuesParser::new([PLACEHOLDER])),
-            "name" => arg.value_parser(systems.clone()),
+            "name" => arg.value_parser(systems.clone()).hide_possible_values(true),
             _ => arg,
         })
     });
