@@ -44,7 +44,7 @@ impl Sample {
 pub static AWKWARD: LazyLock<Vec<&str>> = LazyLock::new(|| {
     r##"
         -n -e -- --help $(id) `id` ${HOME} $HOME $'\n' !x! %0A %0D%0A %25 %AZP25 %3B%5D %HOME% %home_1% %_x% %1%
-        'a a' "a" it's \' '\'' a\nb \t\0 \u0041 a#b a=b a;b a&&b a|b a>b <<EOF EOF ~root [a-z] {a,b} {1..3}
+        'a a' "a" it's a\ \' '\'' a\nb \t\0 \u0041 a#b a=b a;b a&&b a|b a>b <<EOF EOF ~root [a-z] {a,b} {1..3}
         x::stop::x ::1::x ##vso-[x] #-#[x] a]b;c (id) a,b @x ^a =ls export 0 1e3 true
     "##
     .split_whitespace()
