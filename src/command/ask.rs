@@ -212,13 +212,12 @@ impl Asked<'_> {
         let in_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let words: Vec<&str> = hint.split(|c| !in_name(c)).collect();
         let names = |field: &&Field| words.contains(&&*self.target.variable(field.name));
-        let kinds = self.target.spec.credentials.iter();
-        let mut of_kinds = kinds.flat_map(|kind| kind.fields);
+        let kinds = self.target.spec.credentials;
         let of_kind = self.kind().is_some_and(|kind| {
+            let has = |kind: &Credentials, field: &Field| kind.fields.contains(&field.name);
             let decides = |field: &Field| {
                 matches!(field.default, Default::IfSet(..))
-                    || !kind.fields.contains(&field.name)
-                        && of_kinds.any(|name| *name == field.name)
+                    || !has(kind, field) && kinds.iter().any(|other| has(other, field))
             };
             self.target.spec.all_fields().filter(names).any(decides)
         });
