@@ -89,13 +89,16 @@ pub fn any() -> impl Future<Output = Signal> {
 /// A signal that was ignored when we were started, as under nohup or after a shell's `&`, stays ignored, for a child too.
 #[cfg(unix)]
 fn listen(signals: &[Signal]) -> impl Future<Output = Signal> + use<> {
-    let streams = |kind: &Signal| Some((*kind, stream(kind.number())?));
-    let mut streams: Vec<_> = signals.iter().filter_map(streams).collect();
+    let opened = |kind: &Signal| Some((*kind, stream(kind.number())?));
+    let mut streams: Vec<_> = signals.iter().filter_map(opened).collect();
     // A file beyond its size limit is a write that fails, not an end in the middle of a run.
     let _ = stream(Number::XFSZ);
     std::future::poll_fn(move |context| {
-        let mut all = streams.iter_mut();
-        let came = all.find_map(|(kind, all)| all.poll_recv(context).is_ready().then_some(*kind));
+        let mut each = streams.iter_mut();
+        let came = each.find_map(|(kind, stream)| {
+            let is_ready = stream.poll_recv(context).is_ready();
+            is_ready.then_some(*kind)
+        });
         came.map_or(Poll::Pending, Poll::Ready)
     })
 }

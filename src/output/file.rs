@@ -133,15 +133,15 @@ fn held_by_others(folder_mode: u32, old: u32, folder: u32, ours: u32) -> bool {
 }
 
 /// A file that `docker run -v FILE:FILE` put there, for example.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 fn is_mount(path: &Path) -> bool {
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
-        statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty())
-            .is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
-    }
-    #[cfg(not(target_os = "linux"))]
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+    statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty())
+        .is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn is_mount(_: &Path) -> bool {
     false
 }
 
