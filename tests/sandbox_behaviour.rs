@@ -1,5 +1,7 @@
 //! What no single exchange shows: what one request does to the next, and what time does.
 
+use std::io::Write;
+use std::net::Shutdown;
 use std::time::Duration;
 
 use crmauth::secret::{md5_hex, percent};
@@ -595,6 +597,26 @@ fn a_body_above_a_mebibyte_is_too_large() {
     let body = json!({"User": "x".repeat(1024 * 1000)});
     let reply = servers.json("systemsway", "POST", "/api/main", None, &body);
     assert_eq!(reply.status, 200);
+}
+
+#[test]
+fn a_body_that_is_cut_or_no_chunks_is_a_bad_request() {
+    let servers = Servers::start();
+    for (header, value, body) in [
+        ("Transfer-Encoding", "chunked", "zz\r\n"),
+        ("Content-Length", "9", "{}"),
+    ] {
+        let request = Request {
+            method: "POST",
+            target: "/api/main",
+            headers: vec![(header, value.to_owned())],
+            body: None,
+        };
+        let mut stream = raw::begin(servers.host("systemsway"), &request);
+        stream.write_all(body.as_bytes()).expect("a reader");
+        stream.shutdown(Shutdown::Write).expect("an open stream");
+        assert_eq!(raw::receive(stream).status, 400, "{header}");
+    }
 }
 
 #[test]

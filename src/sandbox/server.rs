@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::rc::Rc;
 
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::HeaderValue;
 use hyper::server::conn::http1;
@@ -79,8 +79,10 @@ impl Server {
                 request.body = body.to_bytes().to_vec();
                 self.answer(request).await
             }
-            Err(_) => {
-                let response = Response::empty(413).header("Connection", "close");
+            Err(error) => {
+                let too_long = error.is::<LengthLimitError>();
+                let status = if too_long { 413 } else { 400 };
+                let response = Response::empty(status).header("Connection", "close");
                 (self.log)(&event(self.id, request, &response));
                 response
             }
