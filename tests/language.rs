@@ -179,8 +179,7 @@ fn answers_for_people_follow_the_language_and_answers_for_scripts_do_not() {
     machine.set("LANG", "pt_BR.UTF-8");
     let status = machine.run("status zeev");
     assert_eq!(status.code, 3, "{status}");
-    let texts = "ALVO|SESSÃO|nenhuma|ambiente|ZEEV_URL: ambiente|\
-              falta definir: ZEEV_PASSWORD ou ZEEV_API_TOKEN; procurei em: ambiente, ";
+    let texts = "ALVO|SESSÃO|nenhuma|ambiente|ZEEV_URL: ambiente|  falta definir: ZEEV_PASSWORD ou ZEEV_API_TOKEN; procurei em: ambiente, ";
     for text in texts.split('|') {
         assert!(status.stdout.contains(text), "{text}: {status}");
     }
