@@ -116,13 +116,16 @@ impl SystemsWay {
     /// Whose live session this is; it has been used from here on.
     fn seat(&mut self, session: &str) -> Option<usize> {
         let (now, idle) = (self.rules.now(), self.rules.lifetime(IDLE));
-        self.users.iter_mut().position(|user| {
-            let seat = user
-                .session
-                .as_mut()
-                .filter(|(known, used)| known.eq_ignore_ascii_case(session) && now - *used < idle);
-            seat.map(|(_, used)| *used = now).is_some()
-        })
+        for (at, user) in self.users.iter_mut().enumerate() {
+            if let Some((known, used)) = &mut user.session
+                && known.eq_ignore_ascii_case(session)
+                && now - *used < idle
+            {
+                *used = now;
+                return Some(at);
+            }
+        }
+        None
     }
 
     /// The places of the users in the same company, or of the one with that id.
