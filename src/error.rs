@@ -176,7 +176,7 @@ impl Error {
     /// The same where the error that led to this one is kept otherwise.
     #[must_use]
     pub fn since(mut self, error: &io::Error) -> Self {
-        self.message = tr!("{what}: {why}", what = self.message, why = why(error));
+        self.message = tr!("{what}: {why}"; what = self.message, why = why(error));
         self
     }
 
@@ -201,21 +201,21 @@ impl Error {
     }
 }
 
-/// Makes an [`Error`]: `error!(Usage, "{name} is not a method", name; hint "it takes {list}", list = or(&ALL))`, where
+/// Makes an [`Error`]: `error!(Usage: "{name} is no method"; name => hint "it takes {list}"; list = or(&ALL))`, where
 /// the sentence and the hint are as in [`tr!`].
 macro_rules! error {
-    ($cause:ident, $pattern:literal $(, $name:ident $(= $value:expr)?)* $(,)?) => {
+    ($cause:ident: $pattern:literal $(; $($name:ident $(= $value:expr)?),+)?) => {
         $crate::error::Error::new(
             $crate::error::Cause::$cause,
-            $crate::i18n::tr!($pattern $(, $name $(= $value)?)*),
+            $crate::i18n::tr!($pattern $(; $($name $(= $value)?),+)?),
         )
     };
     (
-        $cause:ident, $pattern:literal $(, $name:ident $(= $value:expr)?)*;
-        hint $hint:literal $(, $hinted:ident $(= $with:expr)?)* $(,)?
+        $cause:ident: $pattern:literal $(; $($name:ident $(= $value:expr)?),+)?
+        => hint $hint:literal $(; $($hinted:ident $(= $with:expr)?),+)?
     ) => {
-        $crate::error::error!($cause, $pattern $(, $name $(= $value)?)*)
-            .hint($crate::i18n::tr!($hint $(, $hinted $(= $with)?)*))
+        $crate::error::error!($cause: $pattern $(; $($name $(= $value)?),+)?)
+            .hint($crate::i18n::tr!($hint $(; $($hinted $(= $with)?),+)?))
     };
 }
 
@@ -250,8 +250,8 @@ pub fn why(error: &io::Error) -> Text {
         ErrorKind::OutOfMemory => tr!("there is not enough memory"),
         ErrorKind::Unsupported => tr!("it cannot be done there"),
         kind => unnamed(error).unwrap_or_else(|| match error.raw_os_error() {
-            Some(number) => tr!("the system's error {number}", number),
-            None => tr!("{kind}", kind),
+            Some(number) => tr!("the system's error {number}"; number),
+            None => tr!("{kind}"; kind),
         }),
     }
 }

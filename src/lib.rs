@@ -114,7 +114,7 @@ fn block_on(report: &Report, work: impl Future<Output = Result<u8>>) -> Result<u
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = files::room().and_then(|()| builder.enable_all().build());
     let runtime =
-        runtime.map_err(|error| error::error!(Other, "crmauth cannot start").because(error))?;
+        runtime.map_err(|error| error::error!(Other: "crmauth cannot start").because(error))?;
     let work = async {
         tokio::select! {
             biased;

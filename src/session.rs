@@ -129,11 +129,7 @@ pub fn check_token(token: &str) -> Result<()> {
     let why = if none.any(|none| token.trim().eq_ignore_ascii_case(none)) {
         tr!("there is no session in the server's answer")
     } else if length > most {
-        tr!(
-            "the server's session is too long ({length} bytes, {most} at most)",
-            length,
-            most
-        )
+        tr!("the server's session is too long ({length} bytes, {most} at most)"; length, most)
     } else if first.starts_with(letter) || commands() {
         tr!("the server's session contains a command for a CI system")
     } else if let Some(at) = token.bytes().position(is_odd) {
@@ -142,7 +138,7 @@ pub fn check_token(token: &str) -> Result<()> {
             0x80.. => tr!("a character that is not ASCII"),
             _ => tr!("a control character"),
         };
-        tr!("the server's session has {what} at index {at}", what, at)
+        tr!("the server's session has {what} at index {at}"; what, at)
     } else {
         return Ok(());
     };

@@ -40,7 +40,7 @@ impl Signal {
             Quit => Cause::Quit,
         };
         let message = match under_way {
-            Some(what) => tr!("interrupted; {what} under way may have taken effect", what),
+            Some(what) => tr!("interrupted; {what} under way may have taken effect"; what),
             None => tr!("interrupted"),
         };
         Error::new(cause, message)

@@ -201,10 +201,7 @@ fn check_authority(url: &Url, authority: &str) -> Result<(), Text> {
 fn wrong_port(authority: &str) -> Text {
     let port = authority.rsplit(':').next().unwrap_or_default();
     if port.len() <= PORT_DIGITS && port.bytes().all(|byte| byte.is_ascii_digit()) {
-        tr!(
-            "is not a valid URL: its port {port} is not between 1 and 65535",
-            port
-        )
+        tr!("is not a valid URL: its port {port} is not between 1 and 65535"; port)
     } else {
         tr!("is not a valid URL: its port is not a number between 1 and 65535")
     }
@@ -214,8 +211,5 @@ fn wrong_port(authority: &str) -> Text {
 fn wrong_character(name: &str) -> Option<Text> {
     let allowed = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || "-_.:[]".contains(c);
     let character = name.chars().find(|c| !allowed(*c))?;
-    Some(tr!(
-        "is not a valid URL: a host's name cannot contain `{character}`",
-        character
-    ))
+    Some(tr!("is not a valid URL: a host's name cannot contain `{character}`"; character))
 }

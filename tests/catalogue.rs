@@ -174,7 +174,7 @@ fn help() -> BTreeMap<String, PathBuf> {
     found
 }
 
-/// Every sentence of `tr!(…)` and `error!(…; hint …)` in the sources, with its file.
+/// Every sentence of `tr!(…)` and `error!(… => hint …)` in the sources, with its file.
 fn said() -> BTreeMap<String, PathBuf> {
     let mut found = BTreeMap::new();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
@@ -211,11 +211,11 @@ fn said_at(tokens: &[Token]) -> Option<&Token> {
             Mark('!'),
             Mark('('),
             Word(_),
-            Mark(','),
+            Mark(':'),
             said,
             ..,
         ] if name == "error" => Some(said),
-        [Mark(';'), Word(name), said @ Text(_), ..] if name == "hint" => Some(said),
+        [Mark('>'), Word(name), said @ Text(_), ..] if name == "hint" => Some(said),
         _ => None,
     }
 }

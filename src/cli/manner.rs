@@ -47,10 +47,8 @@ pub(super) fn language(named: Option<Lang>, environment: &Environment) -> Result
     match environment.get("CRMAUTH_LANG")? {
         None => Ok(locale(environment)),
         Some(name) => Lang::named(name).ok_or_else(|| {
-            error!(
-                BadSetting, "CRMAUTH_LANG is not a language that crmauth speaks";
-                hint "use {names}", names = i18n::or(&Lang::NAMES)
-            )
+            error!(BadSetting: "CRMAUTH_LANG is not a language that crmauth speaks" =>
+                hint "use {names}"; names = i18n::or(&Lang::NAMES))
         }),
     }
 }

@@ -152,14 +152,12 @@ fn usage(error: &clap::Error, words: &Words<'_>) -> Error {
     let name = context(error, ContextKind::InvalidSubcommand);
     if settings::target(&name).is_ok() {
         let line = format!("crmauth {} {name}", words.verb().unwrap_or("login"));
-        return error!(
-            Usage, "{name} is a system; put a command before it", name;
-            hint "write it as `{line}`", line
-        );
+        return error!(Usage: "{name} is a system; put a command before it"; name =>
+            hint "write it as `{line}`"; line);
     }
     let argument = context(error, ContextKind::InvalidArg);
     if let Some(option) = words.before_negative(&argument) {
-        return error!(Usage, "{option} cannot be negative", option; hint "leave the sign out");
+        return error!(Usage: "{option} cannot be negative"; option => hint "leave the sign out");
     }
     if error.kind() == ErrorKind::MissingRequiredArgument
         && let Some(form) = context(error, ContextKind::Usage)
@@ -170,7 +168,7 @@ fn usage(error: &clap::Error, words: &Words<'_>) -> Error {
         return missing_argument(&argument, form, verb);
     }
     let hint = meant(error, words).unwrap_or_else(|| match words.verb() {
-        Some(verb) => tr!("`crmauth {verb} --help` shows the options", verb),
+        Some(verb) => tr!("`crmauth {verb} --help` shows the options"; verb),
         None => tr!("`crmauth --help` shows the options"),
     });
     Error::new(Cause::Usage, sentence(error)).hint(hint)
@@ -184,7 +182,7 @@ fn verb_meant(name: &str) -> Option<String> {
 
 /// What to do instead of a word that the program, the option or the verb does not take there.
 fn meant(error: &clap::Error, words: &Words<'_>) -> Option<Text> {
-    let word = |word: String| tr!("did you mean `{word}`?", word);
+    let word = |word: String| tr!("did you mean `{word}`?"; word);
     let [argument, value, name] = [
         ContextKind::InvalidArg,
         ContextKind::InvalidValue,
@@ -213,12 +211,12 @@ fn meant(error: &clap::Error, words: &Words<'_>) -> Option<Text> {
     let of = |verb: &str| program.find_subcommand(verb).into_iter().flat_map(options);
     let has = |verb: &&str| of(verb).any(|option| option == argument);
     if let Some(verb) = verb.filter(has) {
-        return Some(tr!("put {argument} after `{verb}`", argument, verb));
+        return Some(tr!("put {argument} after `{verb}`"; argument, verb));
     }
     let others: Vec<&str> = Verb::names().filter(has).collect();
     if !others.is_empty() {
         let others = i18n::and(&others);
-        return Some(tr!("{argument} is an option of {others}", argument, others));
+        return Some(tr!("{argument} is an option of {others}"; argument, others));
     }
     let mut known: Vec<String> = verb.into_iter().flat_map(of).collect();
     known.extend(options(&program).chain(["gluo@filial".to_owned()]));
@@ -233,7 +231,7 @@ fn meant(error: &clap::Error, words: &Words<'_>) -> Option<Text> {
     let mut typed = words.ours.iter();
     let target = typed.find_map(|word| settings::target(word).ok())?;
     let variable = settings::variable_meant(&argument, &target)?;
-    Some(tr!("set {variable} in the environment or .env", variable))
+    Some(tr!("set {variable} in the environment or .env"; variable))
 }
 
 fn options(command: &clap::Command) -> impl Iterator<Item = String> {
@@ -263,43 +261,33 @@ fn sentence(error: &clap::Error) -> Text {
     let value = context(error, ContextKind::InvalidValue);
     let prior = context(error, ContextKind::PriorArg);
     match error.kind() {
-        ErrorKind::UnknownArgument => tr!("unexpected argument '{argument}' found", argument),
+        ErrorKind::UnknownArgument => tr!("unexpected argument '{argument}' found"; argument),
         ErrorKind::InvalidSubcommand => {
             let name = context(error, ContextKind::InvalidSubcommand);
-            tr!("unrecognized command '{name}'", name)
+            tr!("unrecognized command '{name}'"; name)
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation if value.is_empty() => tr!(
-            "a value is required for '{argument}' but none was supplied",
-            argument
-        ),
+            "a value is required for '{argument}' but none was supplied"; argument),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
-            let sentence = tr!("invalid value '{value}' for '{argument}'", value, argument);
+            let sentence = tr!("invalid value '{value}' for '{argument}'"; value, argument);
             with_reason(sentence, error)
         }
         ErrorKind::TooManyValues => tr!(
-            "unexpected value '{value}' for '{argument}' found; no more were expected",
-            value,
-            argument
-        ),
+            "unexpected value '{value}' for '{argument}' found; no more were expected"; value, argument),
         ErrorKind::ArgumentConflict if prior == argument => tr!(
-            "the argument '{argument}' cannot be used multiple times",
-            argument
-        ),
+            "the argument '{argument}' cannot be used multiple times"; argument),
         ErrorKind::ArgumentConflict => tr!(
-            "the argument '{argument}' cannot be used with '{prior}'",
-            argument,
-            prior
-        ),
+            "the argument '{argument}' cannot be used with '{prior}'"; argument, prior),
         ErrorKind::InvalidUtf8 => tr!("an argument is not valid UTF-8"),
         ErrorKind::MissingSubcommand => {
             let verbs = i18n::or(&Verb::names().collect::<Vec<_>>());
-            tr!("a command is missing: {verbs}", verbs)
+            tr!("a command is missing: {verbs}"; verbs)
         }
         _ => {
             let rendered = error.render().to_string();
             let first = rendered.lines().next().unwrap_or_default();
             let words = first.strip_prefix("error: ").unwrap_or(first);
-            tr!("{words}", words)
+            tr!("{words}"; words)
         }
     }
 }
@@ -308,10 +296,10 @@ fn sentence(error: &clap::Error) -> Text {
 fn with_reason(invalid: Text, error: &clap::Error) -> Text {
     let refused = error.source().and_then(|source| source.downcast_ref());
     match (refused, error.get(ContextKind::ValidValue)) {
-        (Some(Refused(why)), _) => tr!("{invalid}: {why}", invalid, why),
+        (Some(Refused(why)), _) => tr!("{invalid}: {why}"; invalid, why),
         (_, Some(ContextValue::Strings(words))) if !words.is_empty() => {
             let words = words.join(", ");
-            tr!("{invalid} [possible values: {words}]", invalid, words)
+            tr!("{invalid} [possible values: {words}]"; invalid, words)
         }
         _ => invalid,
     }
@@ -338,10 +326,8 @@ fn misplaced(words: &Words<'_>) -> Option<Error> {
                 word(1, "PATH"),
             ))
         }
-        ("token" | "api", 2..) => Some(error!(
-            Usage, "{verb} takes only one target", verb;
-            hint "`login` and `exec` take several"
-        )),
+        ("token" | "api", 2..) => Some(error!(Usage: "{verb} takes only one target"; verb =>
+            hint "`login` and `exec` take several")),
         _ => None,
     }
 }
@@ -357,8 +343,8 @@ fn without_dashes(typed: &[&str]) -> Option<Error> {
     };
     let at = (0..typed.len()).filter(is_word).find(runs)?;
     let line: Vec<String> = line(at).into_iter().map(shell_word).collect();
-    Some(error!(
-        Usage, "there is no `--` before the command `{command}`", command = typed[at];
-        hint "write it as `{line}`", line = line.join(" ")
-    ))
+    Some(
+        error!(Usage: "there is no `--` before the command `{command}`"; command = typed[at] =>
+            hint "write it as `{line}`"; line = line.join(" ")),
+    )
 }

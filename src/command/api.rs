@@ -124,7 +124,7 @@ pub fn is_method(word: &str) -> bool {
 pub fn method_first(method: &str, target: &str, path: &str) -> Error {
     let (path, option) = (shell_word(path), method.to_uppercase());
     let line = format!("crmauth api {target} {path} -X {option}");
-    error!(Usage, "`{method}` is a method", method; hint "write it as `{line}`", line)
+    error!(Usage: "`{method}` is a method"; method => hint "write it as `{line}`"; line)
 }
 
 /// Sends a request, and again after a while where the server is away and `--retry` allows it.
@@ -143,7 +143,7 @@ async fn send<'a>(
             return Ok((active, answer, lost));
         }
         let wait = pause.as_millis();
-        active.account.note(tr!("retrying in {wait} ms", wait));
+        active.account.note(tr!("retrying in {wait} ms"; wait));
         tokio::time::sleep(pause).await;
         login = active.again();
         tried += 1;
@@ -179,13 +179,9 @@ fn verdict(answer: &Answer, account: &Account<'_>, typed: &Typed) -> Result<u8> 
     let error = status_error(host, &response.path, status).said(&said(object));
     let hint = match error.cause {
         Cause::Refused => tr!(
-            "`crmauth status {target} --check` tells whether the session is alive",
-            target
-        ),
+            "`crmauth status {target} --check` tells whether the session is alive"; target),
         Cause::NotFound if status == 405 => tr!(
-            "that path does not take {method}; -X METHOD chooses another method",
-            method = typed.method
-        ),
+            "that path does not take {method}; -X METHOD chooses another method"; method = typed.method),
         Cause::NotFound => tr!("is PATH right? It is joined to the target's URL"),
         Cause::Unavailable | Cause::RateLimited | Cause::ServerTimeout => tr!("try again later"),
         _ if response.body.is_empty() => tr!("the answer has no body; -i prints its headers"),
@@ -316,11 +312,12 @@ impl List {
         let (product, method) = (target.spec.product, &typed.method);
         let Some(pages) = target.spec.pages else {
             return Err(
-                error!(Usage, "--paginate does not work with {product}", product; hint "leave --paginate out"),
+                error!(Usage: "--paginate does not work with {product}"; product =>
+                    hint "leave --paginate out"),
             );
         };
         if method != "GET" {
-            let why = tr!("--paginate asks with GET, not with {method}", method);
+            let why = tr!("--paginate asks with GET, not with {method}"; method);
             return Err(Error::new(Cause::Usage, why));
         }
         let (path, query) = typed.path.split_once('?').unwrap_or((&typed.path, ""));
@@ -352,7 +349,7 @@ impl List {
             let found = text.as_deref().and_then(self.pages.read);
             let (Some((rows, count, more)), true) = (found, answer.response.is_success()) else {
                 let host = &answer.response.host;
-                let message = tr!("{host}'s answer contains no list", host);
+                let message = tr!("{host}'s answer contains no list"; host);
                 let said = said(answer.response.any_object());
                 let other = verdict(&answer, &active.account, &typed).err();
                 let other = other.unwrap_or_else(|| Error::new(Cause::BadAnswer, message));
@@ -362,7 +359,7 @@ impl List {
                 warned = warn_of_oddities(&answer, &active.account);
             }
             if count > 0 && !seen.insert(hashes.hash_one(rows)) {
-                return Err(error!(BadAnswer, "the server sent the same page twice"));
+                return Err(error!(BadAnswer: "the server sent the same page twice"));
             }
             if count > 0 {
                 out.write(before.into()).await?;
@@ -393,7 +390,7 @@ async fn read_page(answer: &mut Answer) -> Result<()> {
         answer.response.body.extend(part);
         if answer.response.body.len() > PAGE_MAX {
             return Err(
-                error!(TooLarge, "a page is larger than 8 MiB"; hint "ask for smaller pages"),
+                error!(TooLarge: "a page is larger than 8 MiB" => hint "ask for smaller pages"),
             );
         }
     }

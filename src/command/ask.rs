@@ -114,7 +114,7 @@ impl<'a> Guide<'a> {
         if let (Cause::MissingSetting, Some(why), Some(hint)) =
             (error.cause, &self.not_asking, &error.hint)
         {
-            error.hint = Some(tr!("{hint} – {why}", hint, why));
+            error.hint = Some(tr!("{hint} – {why}"; hint, why));
         }
         error
     }
@@ -227,16 +227,13 @@ impl Asked<'_> {
     /// Asks whether a person would change what was typed, and the kind of credentials.
     async fn would_change(&self, fields: &[&Field], kind: bool, usual: bool) -> Result<bool> {
         let variables = fields.iter().map(|field| self.target.variable(field.name));
-        let names = variables.map(|variable| tr!("{variable}", variable));
+        let names = variables.map(|variable| tr!("{variable}"; variable));
         let kind = kind.then(|| tr!("the kind of login"));
         let names = and(&names.chain(kind).collect::<Vec<_>>());
         let question = match self.refusals {
-            0 => tr!("Change {names}?", names),
+            0 => tr!("Change {names}?"; names),
             number => tr!(
-                "Refusal {number}; a server may lock the account after a few. Change {names}?",
-                number,
-                names
-            ),
+                "Refusal {number}; a server may lock the account after a few. Change {names}?"; number, names),
         };
         self.run.report.confirm(question, usual).await
     }
@@ -249,7 +246,7 @@ pub(super) async fn which(run: &Run<'_>, sources: &Sources) -> Result<Target> {
     let mut targets = each_once(sources.configured(), all);
     if why_not_asking(run).is_none() && !run.global.json {
         let label =
-            |target: &Target| tr!("{target}: {product}", target, product = target.spec.product);
+            |target: &Target| tr!("{target}: {product}"; target, product = target.spec.product);
         let labels: Vec<Text> = targets.iter().map(label).collect();
         let question = tr!("Where do you want to log in?");
         if let Some(place) = run.report.choose(question, &labels, 0).await? {
@@ -279,10 +276,7 @@ fn introduce(run: &Run<'_>, target: &Target, questions: &Questions) {
     }
     let product = target.spec.product;
     run.report.aside(tr!(
-        "{target}: {product} needs some settings. Ctrl-C stops without changing anything.",
-        target,
-        product
-    ));
+        "{target}: {product} needs some settings. Ctrl-C stops without changing anything."; target, product));
 }
 
 /// Asks before secrets go where a file says that nobody named.
@@ -296,15 +290,9 @@ async fn consents(run: &Run<'_>, target: &Target, questions: &Questions) -> Resu
             false => tr!("Send what you type anyway?"),
         };
         let origin = origin.text();
-        let question = tr!(
-            "{name} is {value} ({origin}). {ask}",
-            name,
-            value,
-            origin,
-            ask
-        );
+        let question = tr!("{name} is {value} ({origin}). {ask}"; name, value, origin, ask);
         if !run.report.confirm(question, false).await? {
-            run.report.tell(tr!("{target}: nothing was sent", target));
+            run.report.tell(tr!("{target}: nothing was sent"; target));
             return Ok(false);
         }
     }

@@ -43,14 +43,13 @@ pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
         let Some(program) = missing_interpreter(found) else {
             return Ok(found.clone());
         };
-        return Err(error!(
-            NotExecutable, "the command `{shown}` cannot be executed: its interpreter `{program}` does not exist", shown, program;
-            hint "check the first line of {path}; it must end with LF, not with CR LF", path = line(found)
-        ));
+        return Err(error!(NotExecutable:
+            "the command `{shown}` cannot be executed: its interpreter `{program}` does not exist"; shown, program =>
+            hint "check the first line of {path}; it must end with LF, not with CR LF"; path = line(found)));
     }
     Err(match candidates.iter().find(|path| path.exists()) {
         Some(file) if file.is_file() => {
-            let hint = tr!("`chmod +x {file}` makes it executable", file = line(file));
+            let hint = tr!("`chmod +x {file}` makes it executable"; file = line(file));
             let refused = cannot_start(name, ErrorKind::PermissionDenied.into());
             Error {
                 hint: Some(hint),
@@ -58,10 +57,11 @@ pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
             }
         }
         Some(_) => cannot_start(name, ErrorKind::IsADirectory.into()),
-        None if here.is_file() => error!(CommandNotFound, "there is no command `{shown}`", shown;
-            hint "to run the file in this folder, write {here}", here = line(&here)),
+        None if here.is_file() => error!(CommandNotFound: "there is no command `{shown}`"; shown =>
+            hint "to run the file in this folder, write {here}"; here = line(&here)),
         None => {
-            error!(CommandNotFound, "there is no command `{shown}`", shown; hint "check its name and PATH")
+            error!(CommandNotFound: "there is no command `{shown}`"; shown =>
+                hint "check its name and PATH")
         }
     })
 }
@@ -80,13 +80,13 @@ fn missing_interpreter(script: &Path) -> Option<String> {
 /// A temporary folder for a command that is about to be started.
 pub fn private_folder(prefix: &str) -> Result<PrivateFolder> {
     PrivateFolder::create(prefix)
-        .map_err(|error| error!(Storage, "cannot create a temporary folder").because(error))
+        .map_err(|error| error!(Storage: "cannot create a temporary folder").because(error))
 }
 
 /// Why a command that is there cannot be started.
 pub fn cannot_start(name: &OsStr, error: io::Error) -> Error {
     let name = name.to_string_lossy();
-    let what = tr!("the command `{name}` cannot be executed", name);
+    let what = tr!("the command `{name}` cannot be executed"; name);
     let refused = Error::new(Cause::NotExecutable, what);
     let missing = tr!("the program that loads it is missing: it was built for another system");
     let other = tr!("give the path of a program that this machine can run");
@@ -125,7 +125,7 @@ pub async fn wait(
         tokio::select! {
             () = &mut masked, if !printed => printed = true,
             status = child.wait(), if code.is_none() => {
-                let lost = |error| error!(Other, "cannot wait for the command").because(error);
+                let lost = |error| error!(Other: "cannot wait for the command").because(error);
                 code = Some(exit_code(status.map_err(lost)?));
                 let _ = end.send(true);
             }

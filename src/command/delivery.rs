@@ -101,10 +101,9 @@ impl Delivery {
 
     fn format(&self, json: bool) -> Result<Format> {
         match self.format {
-            Some(format) if json && format != Format::Json => Err(error!(
-                Usage, "--json and -f {name} cannot be used together", name = format.name();
-                hint "--json means -f json"
-            )),
+            Some(format) if json && format != Format::Json => Err(error!(Usage:
+                "--json and -f {name} cannot be used together"; name = format.name() =>
+                hint "--json means -f json")),
             None if json => Ok(Format::Json),
             format => Ok(format.unwrap_or_default()),
         }
@@ -115,8 +114,9 @@ impl Delivery {
 pub async fn open(option: &str, path: &Path, sources: &Sources) -> Result<Replacement> {
     if let Some(read) = sources.read_from(path) {
         let path = path.display();
-        let error = error!(Usage, "{option} {path} would replace {read}, the file that settings come from",
-            option, path, read; hint "choose another path");
+        let error = error!(Usage: "{option} {path} would replace {read}, the file that settings come from";
+            option, path, read =>
+            hint "choose another path");
         return Err(error);
     }
     Replacement::open(path.to_owned()).await

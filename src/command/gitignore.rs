@@ -24,21 +24,18 @@ pub(super) async fn keep_out(file: &Path, shown: &str, run: &Run<'_>) -> Result<
         return Ok(());
     }
     if !run.report.is_at_terminal() {
-        let text = tr!("git does not ignore {shown}: add it to .gitignore", shown);
+        let text = tr!("git does not ignore {shown}: add it to .gitignore"; shown);
         run.report.warn(None, text);
         return Ok(());
     }
     match add(file) {
         Ok(None) => {}
         Ok(Some(file)) => {
-            let text = tr!("{file} keeps it out of git", file = file.display());
+            let text = tr!("{file} keeps it out of git"; file = file.display());
             run.report.tell(text);
         }
         Err(why) => run.report.warn_of_all([tr!(
-            "git does not ignore {shown}, and .gitignore cannot be written ({why})",
-            shown,
-            why
-        )]),
+            "git does not ignore {shown}, and .gitignore cannot be written ({why})"; shown, why)]),
     }
     Ok(())
 }

@@ -100,7 +100,7 @@ impl<'a> Guide<'a> {
     /// Logs in to all targets, several at once.
     async fn log_in_all(&self, args: &Args) -> Vec<Login<'a>> {
         let (wanted, report) = (self.wanted, &self.run.report);
-        let count = |done: usize| tr!("{done} of {all} done", done, all = wanted.len());
+        let count = |done: usize| tr!("{done} of {all} done"; done, all = wanted.len());
         let busy = (wanted.len() > 1).then(|| report.busy("login", count(0)));
         let mut logins = futures_util::stream::iter(wanted.iter().enumerate())
             .map(async |(place, target)| match self.refused(target) {
@@ -141,18 +141,18 @@ async fn deliver(prepared: Prepared<'_>, run: &Run<'_>, results: &[Login<'_>]) -
 fn told(login: &Active<'_>) -> Text {
     let (session, url) = (&login.session, login.url());
     let who = match session.impersonating.as_ref().or(session.user.as_ref()) {
-        Some(user) => tr!("logged in as {user} at {url}", user, url),
-        None => tr!("logged in at {url}", url),
+        Some(user) => tr!("logged in as {user} at {url}"; user, url),
+        None => tr!("logged in at {url}"; url),
     };
     let until = match session.expires_at {
         Some(end) => {
             let left = span(end.duration_since(Timestamp::now()).as_secs().max(0));
-            tr!("until {end} ({left})", end = local(end), left)
+            tr!("until {end} ({left})"; end = local(end), left)
         }
         None => tr!("until it is idle for some time"),
     };
     let kept = match login.stored_in() {
-        Some(place) => tr!("stored in {place}", place),
+        Some(place) => tr!("stored in {place}"; place),
         None => tr!("not stored"),
     };
     Text::list(&[who, until, kept], ", ")
@@ -171,12 +171,12 @@ fn configured(sources: &Sources, run: &Run<'_>) -> Result<Vec<Target>> {
     if targets.iter().any(|target| sources.has_url(target)) {
         for target in targets.extract_if(.., |target| !sources.has_url(target)) {
             let variable = target.variable("URL");
-            let text = tr!("ignored, because {variable} is not set", variable);
+            let text = tr!("ignored, because {variable} is not set"; variable);
             run.report.warn(Some(&target), text);
         }
     }
     if targets.is_empty() {
-        return Err(error!(MissingSetting, "no target is configured";
+        return Err(error!(MissingSetting: "no target is configured" =>
             hint "`crmauth providers gluo --env` prints the settings to fill in"));
     }
     Ok(targets)

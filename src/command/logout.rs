@@ -97,9 +97,7 @@ impl Record {
                 self.objects.push((place, object));
                 if ended == Some(Revocation::StillAlive) {
                     run.report.warn_of_all([tr!(
-                        "{label}: the server left the session alive; it ends when idle",
-                        label
-                    )]);
+                        "{label}: the server left the session alive; it ends when idle"; label)]);
                 }
                 if !run.global.json && self.unwritten.is_none() {
                     let line = format!("{}\t{word}\n", printable(&label));
@@ -120,14 +118,12 @@ impl Record {
         match services.discard().await? {
             0 => {}
             count if local => run.report.warn_of_all([tr!(
-                "{count} stored entries could not be read and were removed",
-                count
-            )]),
+                "{count} stored entries could not be read and were removed"; count)]),
             count => {
                 let error = lost(tr!(
-                    "{count} stored entries could not be read; they were removed here, but may still be active on the server",
-                    count
-                ));
+                    "{count} stored entries could not be read; they were removed here, but may still be active on the \
+                    server";
+                    count));
                 self.fail(run, &error);
             }
         }
@@ -149,7 +145,7 @@ impl Record {
             run.print_json(objects.collect()).await?;
         } else if run.report.is_at_terminal() {
             for (word, meaning) in self.words {
-                let meaning = meaning.map(|meaning| tr!("{word}: {meaning}", word, meaning));
+                let meaning = meaning.map(|meaning| tr!("{word}: {meaning}"; word, meaning));
                 meaning.into_iter().for_each(|text| run.report.aside(text));
             }
         }

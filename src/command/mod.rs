@@ -195,17 +195,15 @@ impl Run<'_> {
     fn folder(&self, name: &str, place: &str) -> Result<PathBuf> {
         let path = place.strip_prefix("file:");
         let Some(path) = path.filter(|path| !path.is_empty()) else {
-            return Err(error!(BadSetting, "{name} is not a known store", name;
+            return Err(error!(BadSetting: "{name} is not a known store"; name =>
                 hint "use file:DIR, redis://…, rediss://… or none"));
         };
         let path = path.strip_prefix("//").unwrap_or(path);
         match (path.strip_prefix("~/"), self.environment.path("HOME")) {
             (None, _) => Ok(path.into()),
             (Some(below), Some(home)) => Ok(home.join(below)),
-            (Some(_), None) => Err(error!(
-                BadSetting,
-                "the store {path} begins with ~, and HOME is not set", path
-            )),
+            (Some(_), None) => Err(error!(BadSetting:
+                "the store {path} begins with ~, and HOME is not set"; path)),
         }
     }
 
@@ -315,10 +313,11 @@ pub fn seconds_or_none(text: &str) -> std::result::Result<Duration, Refused> {
 
 /// The error for an argument that a verb must have; `form` is how the verb is written.
 pub fn missing_argument(argument: &str, form: &str, verb: &str) -> Error {
-    let missing = tr!("a required argument is missing: {argument}", argument);
+    let missing = tr!("a required argument is missing: {argument}"; argument);
     Error::new(Cause::Usage, missing).hint(match verb {
-        "login" | "logout" => tr!("name a target, as in `crmauth {verb} gluo`, or all of them with `crmauth {verb} --all`", verb),
-        _ => tr!("write it as `{form}`; `crmauth {verb} --help` shows more", form, verb),
+        "login" | "logout" => tr!(
+            "name a target, as in `crmauth {verb} gluo`, or all of them with `crmauth {verb} --all`"; verb),
+        _ => tr!("write it as `{form}`; `crmauth {verb} --help` shows more"; form, verb),
     })
 }
 

@@ -34,7 +34,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         None => specs.iter().map(|spec| Target::new(spec, None)).collect(),
     };
     if args.env && run.global.json {
-        return Err(error!(Usage, "--env does not print JSON"; hint "leave --json out"));
+        return Err(error!(Usage: "--env does not print JSON" => hint "leave --json out"));
     }
     let lang = run.report.lang();
     let text = if run.global.json {
@@ -70,7 +70,7 @@ fn page(target: &Target, lang: Lang) -> String {
     let name = format!("{} ({})", spec.product, spec.id);
     let mut lines = vec![title(spec, &name, lang)];
     for alias in spec.aliases {
-        lines.push(tr!("also called {alias}", alias).render(lang));
+        lines.push(tr!("also called {alias}"; alias).render(lang));
     }
     lines.push(String::new());
     lines.push(tr!("Settings, in the environment or in .env:").render(lang));
@@ -93,9 +93,7 @@ fn page(target: &Target, lang: Lang) -> String {
     let carried = match spec.placement {
         Placement::Bearer => tr!("The session goes into the header `Authorization: Bearer …`."),
         Placement::Query(name) => tr!(
-            "The session goes into the parameter `{name}` of every request.",
-            name
-        ),
+            "The session goes into the parameter `{name}` of every request."; name),
         Placement::Path => tr!("The session goes into a segment of every request's path."),
     };
     lines.push(carried.render(lang));
@@ -109,7 +107,7 @@ fn title(spec: &Spec, name: &str, lang: Lang) -> String {
 /// Where people find a field's value, if the declaration says so.
 fn found(field: &Field, target: &Target) -> Option<Text> {
     let found = target.spec.found(field)?;
-    Some(tr!("where to find it: {found}", found))
+    Some(tr!("where to find it: {found}"; found))
 }
 
 /// Whether a field is needed, the words it takes, and its default.
@@ -119,19 +117,19 @@ pub fn needed(field: &Field, target: &Target) -> Text {
         Need::Always => tr!("required"),
         Need::When(field, value) => {
             let variable = target.variable(field);
-            tr!("required where {variable} is {value}", variable, value)
+            tr!("required where {variable} is {value}"; variable, value)
         }
         Need::Optional => match alternative(spec, field) {
-            Some(group) if group.required => tr!("one of: {ways}", ways = ways(group, target)),
-            Some(group) => tr!("optional, one of: {ways}", ways = ways(group, target)),
+            Some(group) if group.required => tr!("one of: {ways}"; ways = ways(group, target)),
+            Some(group) => tr!("optional, one of: {ways}"; ways = ways(group, target)),
             None => tr!("optional"),
         },
     }];
     if target.account.is_some() && field.inherited() {
         let variable = target.default_account().variable(field.name);
         parts.push(match field.shared {
-            None => tr!("else {variable}", variable),
-            Some(_) => tr!("else {variable} at the same URL", variable),
+            None => tr!("else {variable}"; variable),
+            Some(_) => tr!("else {variable} at the same URL"; variable),
         });
     }
     if let Kind::Choice(words) = field.kind {
@@ -139,15 +137,10 @@ pub fn needed(field: &Field, target: &Target) -> Text {
     }
     match field.default {
         Default::None => {}
-        Default::Value(value) => parts.push(tr!("default: {value}", value)),
+        Default::Value(value) => parts.push(tr!("default: {value}"; value)),
         Default::IfSet(field, then, otherwise) => {
             let variable = target.variable(field);
-            parts.push(tr!(
-                "default: {then} where {variable} is set, else {otherwise}",
-                then,
-                variable,
-                otherwise
-            ));
+            parts.push(tr!("default: {then} where {variable} is set, else {otherwise}"; then, variable, otherwise));
         }
     }
     Text::list(&parts, "; ")
@@ -165,7 +158,7 @@ fn ways(group: &Alternatives, target: &Target) -> Text {
         i18n::and(&names)
     };
     match &group.ways.iter().map(way).collect::<Vec<_>>()[..] {
-        [one, other] => tr!("{one}, or {other}", one, other),
+        [one, other] => tr!("{one}, or {other}"; one, other),
         ways => i18n::or(ways),
     }
 }
@@ -184,7 +177,7 @@ pub fn env_block(target: &Target, lang: Lang) -> String {
             lines.push(format!("# {}", found.render(lang)));
         }
         if field.kind == Kind::Url {
-            let example = tr!("for example {url}", url = spec.example_url);
+            let example = tr!("for example {url}"; url = spec.example_url);
             lines.push(format!("# {}", example.render(lang)));
         }
         let off = match (field.need == Need::Always || usual_way) && !inherited {

@@ -88,7 +88,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         gateway.run(&listener, stop).await;
         return Ok(0);
     };
-    lines.for_each(|line| run.report.chat(tr!("{line}", line = line.trim_end())));
+    lines.for_each(|line| run.report.chat(tr!("{line}"; line = line.trim_end())));
     let urls = wanted.iter();
     let urls = urls.map(|target| (target.variable("URL"), url(target)));
     let mut child = tokio::process::Command::new(program);
@@ -132,7 +132,7 @@ fn cannot_listen(args: &Args, error: &std::io::Error) -> Error {
         Place::Loopback(address) => address.to_string(),
         Place::Socket(path) => path.display().to_string(),
     };
-    error!(Usage, "the gateway cannot listen at {place}: {why}", place, why = why(error);
+    error!(Usage: "the gateway cannot listen at {place}: {why}"; place, why = why(error) =>
         hint "--listen takes another address, or a port of 0 for any that is free")
 }
 
@@ -141,12 +141,11 @@ fn hint(run: &Run<'_>, args: &Args, url: &str) {
     let running = tr!("the gateway is running; Ctrl-C ends it");
     let next = match &args.listen {
         Place::Loopback(_) => tr!(
-            "paste the URL into Postman, Bruno or n8n as the base URL, without authentication; or try `curl {url}/`",
-            url
-        ),
+            "paste the URL into Postman, Bruno or n8n as the base URL, without authentication; or try `curl {url}/`";
+            url),
         Place::Socket(path) => {
             let path = path.display();
-            tr!("try `curl --unix-socket {path} {url}/`", path, url)
+            tr!("try `curl --unix-socket {path} {url}/`"; path, url)
         }
     };
     for text in [next, running] {

@@ -33,14 +33,14 @@ pub struct Args {
 pub async fn start(ttl: Option<Duration>, log: Log) -> Result<Sandbox> {
     let clock = Rc::new(Timestamp::now);
     let rules = Rules { ttl, clock };
-    let deaf = |error| error!(Other, "the sandbox cannot listen on loopback").because(error);
+    let deaf = |error| error!(Other: "the sandbox cannot listen on loopback").because(error);
     sandbox::start(rules, log).await.map_err(deaf)
 }
 
 /// Serves until a signal comes, or until CMD ends, whose exit code is returned.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let report = Rc::clone(&run.report);
-    let log = Rc::new(move |event: &Event| report.chat(tr!("{line}", line = event.line)));
+    let log = Rc::new(move |event: &Event| report.chat(tr!("{line}"; line = event.line)));
     let servers = start(args.ttl, log).await?;
     match args.command.split_first() {
         None => serve(run, &servers).await,

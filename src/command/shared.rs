@@ -23,31 +23,28 @@ pub(super) fn is_shared(place: &str) -> bool {
 impl Run<'_> {
     /// The store at a place that comes from the option or the variable `name`.
     pub async fn shared_store(&self, name: &str, place: &str, trust: Rc<Trust>) -> Result<Store> {
-        let bad = |name: &str, why| error!(BadSetting, "{name} {why}", name, why);
+        let bad = |name: &str, why| error!(BadSetting: "{name} {why}"; name, why);
         let place = RedisUrl::parse(place).map_err(|why| {
             bad(name, why).hint(tr!("it looks like rediss://USER:PASSWORD@HOST:6379/0"))
         })?;
         let password = place.password.iter();
         password.for_each(|password| self.report.learn(password));
         if name.starts_with('-') && (place.password.is_some() || place.user.is_some()) {
-            let error = error!(Usage, "{name} contains a password, which other users of this machine could see", name;
+            let error = error!(Usage: "{name} contains a password, which other users of this machine could see"; name =>
                 hint "set CRMAUTH_STORE instead");
             return Err(error);
         }
         let Some(key) = self.environment.secret(KEY, self.global.timeout).await? else {
             let (key, hint) = (KEY, make_key());
-            let why = tr!(
-                "{key} is not set, but sessions in {place} must be encrypted",
-                key,
-                place
-            );
+            let why =
+                tr!("{key} is not set, but sessions in {place} must be encrypted"; key, place);
             return Err(Error::new(Cause::MissingSetting, why).hint(hint));
         };
         self.report.learn(&key);
         let allow_plain = self.environment.get(ALLOW_PLAIN)?.is_some_and(is_on);
         let store = RedisStore::new(place, &key, trust, allow_plain, self.global.timeout);
         Ok(Store::Redis(Rc::new(store.map_err(|error| Error {
-            message: tr!("{name} {why}", name = KEY, why = error.message),
+            message: tr!("{name} {why}"; name = KEY, why = error.message),
             ..error
         })?)))
     }

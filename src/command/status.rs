@@ -120,9 +120,11 @@ async fn print(rows: &[Row<'_>], args: &Args, run: &Run<'_>) -> Result<()> {
         return run.print_json(rows).await;
     }
     if rows.is_empty() {
-        run.report.chat(tr!(
-            "nothing is configured and nothing is stored; `crmauth login` asks for a system's settings, `crmauth providers` lists them"
-        ));
+        let none = tr!(
+            "nothing is configured and nothing is stored; `crmauth login` asks for a system's settings, \
+            `crmauth providers` lists them"
+        );
+        run.report.chat(none);
         return Ok(());
     }
     let each = !args.targets.is_empty();
@@ -191,7 +193,7 @@ fn places(row: &Row<'_>) -> Text {
     let mut places: Vec<Text> = Vec::new();
     for found in row.settings() {
         let place = match &found.origin {
-            Origin::File { path, .. } => tr!("{path}", path),
+            Origin::File { path, .. } => tr!("{path}"; path),
             origin => origin.text(),
         };
         if !places.contains(&place) {
@@ -302,10 +304,7 @@ async fn log_in(row: &Row<'_>, args: &Args, run: &Run<'_>) -> Result<Option<Valu
         return Ok(None);
     };
     let target = &row.target;
-    let question = tr!(
-        "log in to {target} too, for the report? A new session replaces the stored one",
-        target
-    );
+    let question = tr!("log in to {target} too, for the report? A new session replaces the stored one"; target);
     let asks = !run.global.json && why_not_asking(run).is_none();
     let consent = args.login || asks && run.report.confirm(question, false).await?;
     if !consent {

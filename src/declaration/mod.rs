@@ -136,7 +136,7 @@ impl Spec {
     pub fn about(&self, field: &Field) -> Text {
         let help = Text::declared(field.help);
         match self.found(field) {
-            Some(found) => tr!("{help} ({found})", help, found),
+            Some(found) => tr!("{help} ({found})"; help, found),
             None => help,
         }
     }

@@ -50,7 +50,7 @@ pub fn room() -> io::Result<()> {
 pub fn random() -> crate::error::Result<[u8; 16]> {
     let mut bytes = [0; 16];
     let filled = getrandom::fill(&mut bytes);
-    filled.map_err(|_| error!(Other, "the system provides no random bytes"))?;
+    filled.map_err(|_| error!(Other: "the system provides no random bytes"))?;
     Ok(bytes)
 }
 
@@ -111,7 +111,7 @@ fn read_now(path: &Path, cap: usize) -> Result<Bytes, Text> {
 
 fn silent(patience: Duration) -> Text {
     let limit = seconds(patience);
-    tr!("produced nothing within {limit} s", limit)
+    tr!("produced nothing within {limit} s"; limit)
 }
 
 /// Reads an open file, at most `cap` bytes of it.
@@ -125,7 +125,7 @@ pub fn slurp(file: File, cap: usize) -> Result<Bytes, Text> {
     let read = file.take(cap as u64 + 1).read_to_end(&mut bytes);
     read.map_err(|error| why(&error))?;
     if bytes.len() > cap {
-        return Err(tr!("is larger than {size} KiB", size = cap / 1024));
+        return Err(tr!("is larger than {size} KiB"; size = cap / 1024));
     }
     Ok(bytes)
 }
@@ -134,6 +134,6 @@ pub fn slurp(file: File, cap: usize) -> Result<Bytes, Text> {
 pub fn why(error: &io::Error) -> Text {
     match error.kind() {
         io::ErrorKind::NotFound => not_there(),
-        _ => tr!("cannot be read ({why})", why = crate::error::why(error)),
+        _ => tr!("cannot be read ({why})"; why = crate::error::why(error)),
     }
 }

@@ -74,22 +74,19 @@ impl<'a> Body<'a> {
     pub(super) fn object(&self, host: &str) -> Result<Json> {
         let text = trim_end(self.trimmed());
         if text.is_empty() {
-            return Err(error!(BadAnswer, "{host} sent an empty answer", host));
+            return Err(error!(BadAnswer: "{host} sent an empty answer"; host));
         }
         let start = self.text.len() - self.trimmed().len();
         let mut around = [&self.text[..start], &self.text[start + text.len()..]].into_iter();
         let mut oddities = Vec::new();
         if let Some(charset) = self.charset {
-            oddities.push(tr!("the server sent its JSON in {charset}", charset));
+            oddities.push(tr!("the server sent its JSON in {charset}"; charset));
         }
         if around.any(|part| part.contains(&BOM[0])) {
             oddities.push(tr!("the server put a byte order mark beside its JSON"));
         }
         if (text.starts_with(b"{") || text.starts_with(b"[")) && !is_small(text) {
-            return Err(error!(
-                TooLarge,
-                "{host}'s answer has too many values", host
-            ));
+            return Err(error!(TooLarge: "{host}'s answer has too many values"; host));
         }
         let fields = match serde_json::from_slice(text) {
             Ok(Value::Object(fields)) => fields,
@@ -97,12 +94,9 @@ impl<'a> Body<'a> {
                 let fields = self.unwraps.then(|| wrapped(&other)).flatten();
                 oddities.push(tr!("the server put its JSON into a JSON text"));
                 let kind = kind(&other);
-                fields.ok_or_else(|| {
-                    error!(
-                        BadAnswer,
-                        "{host} sent {kind} instead of a JSON object", host, kind
-                    )
-                })?
+                fields.ok_or_else(
+                    || error!(BadAnswer: "{host} sent {kind} instead of a JSON object"; host, kind),
+                )?
             }
             Err(error) => {
                 let found = only_object(text);
@@ -130,13 +124,13 @@ impl<'a> Body<'a> {
 /// The error for a text that contains no object; it begins at byte `start` of the body.
 fn not_json(text: &[u8], start: usize, error: serde_json::Error, host: &str) -> Error {
     if text.starts_with(b"<?xml") && !is_page(text) {
-        return error!(Html, "{host} sent XML instead of JSON", host);
+        return error!(Html: "{host} sent XML instead of JSON"; host);
     }
     if text.starts_with(b"<") {
-        return error!(Html, "{host} sent HTML instead of JSON", host);
+        return error!(Html: "{host} sent HTML instead of JSON"; host);
     }
     let at = start + offset(text, &error);
-    error!(BadAnswer, "{host} sent invalid JSON at byte {at}", host, at).caused_by(error)
+    error!(BadAnswer: "{host} sent invalid JSON at byte {at}"; host, at).caused_by(error)
 }
 
 /// The byte order mark of UTF-8. Some editors write it before a text, and PHP prints that of every file it includes.

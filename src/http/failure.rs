@@ -54,25 +54,18 @@ pub(super) fn explain(error: hyper::Error, request: &Request, connection: &Conne
     } else if error.is_parse() && how == Head::Ambiguous {
         heads::ambiguous(host)
     } else if error.is_parse_too_large() {
-        error!(TooLarge, "{host}'s answer has too many or too large headers", host;
+        error!(TooLarge: "{host}'s answer has too many or too large headers"; host =>
             hint "the server itself has answered; its log, or its administrator, can say more")
     } else if error.is_parse() && is_http {
         heads::malformed(host)
     } else if error.is_user() {
-        error!(
-            Other,
-            "what is sent to {host} ended early or cannot be read: it may have changed meanwhile{doubt}",
-            host,
-            doubt
-        )
+        error!(Other:
+            "what is sent to {host} ended early or cannot be read: it may have changed meanwhile{doubt}"; host, doubt)
     } else if error.is_parse() || spoke_first(&error) {
-        error!(NotHttp, "{host} is not an HTTP server", host)
+        error!(NotHttp: "{host} is not an HTTP server"; host)
     } else {
         again = (connection.answered).map_or(Again::Lost, |_| Again::HungUp);
-        error!(
-            Closed,
-            "{host} closed the connection before answering{doubt}", host, doubt
-        )
+        error!(Closed: "{host} closed the connection before answering{doubt}"; host, doubt)
     };
     let error = explained.caused_by(error);
     Failure { error, again }
@@ -99,15 +92,11 @@ impl Channel<'_> {
             Broken::TimedOut(limit) => {
                 let limit = files::seconds(limit);
                 let error = match proxy.map(|proxy| &proxy.shown) {
-                    None => error!(
-                        ConnectTimeout,
-                        "timed out connecting to {host} after {limit} s", host, limit
-                    ),
-                    Some(proxy) => error!(
-                        ConnectTimeout,
-                        "timed out connecting to {host} through the proxy {proxy} after {limit} s", host, proxy, limit;
-                        hint "check https_proxy, or name the host in no_proxy"
-                    ),
+                    None => error!(ConnectTimeout:
+                        "timed out connecting to {host} after {limit} s"; host, limit),
+                    Some(proxy) => error!(ConnectTimeout:
+                        "timed out connecting to {host} through the proxy {proxy} after {limit} s"; host, proxy, limit =>
+                        hint "check https_proxy, or name the host in no_proxy"),
                 };
                 let again = Again::NothingSent;
                 Failure { error, again }
@@ -138,14 +127,10 @@ pub(super) fn by_proxy(error: Error, status: u16) -> Error {
 fn connect_refused(status: u16, host: &str, proxy: Option<&ProxyUrl>) -> Error {
     let proxy = proxy.map_or("", |proxy| &*proxy.shown);
     let error = match status {
-        407 => error!(
-            ProxyRefused,
-            "the proxy {proxy} requires a user name and a password that it knows (HTTP 407)", proxy
-        ),
-        _ => error!(
-            ProxyRefused,
-            "the proxy {proxy} refused to connect to {host} (HTTP {status})", proxy, host, status
-        ),
+        407 => error!(ProxyRefused:
+            "the proxy {proxy} requires a user name and a password that it knows (HTTP 407)"; proxy),
+        _ => error!(ProxyRefused:
+            "the proxy {proxy} refused to connect to {host} (HTTP {status})"; proxy, host, status),
     };
     by_proxy(error, status)
 }
@@ -160,7 +145,7 @@ fn explain_break(error: &Source, host: &str, proxy: Option<&ProxyUrl>) -> (Again
         return explain_proxy(error, host, &proxy.shown);
     }
     if let Some(NoAddress::Unresolved(why)) = find(error) {
-        let unresolved = error!(Dns, "cannot resolve {host}", host);
+        let unresolved = error!(Dns: "cannot resolve {host}"; host);
         let error = match why.raw_os_error() {
             Some(_) => unresolved.since(why),
             None => unresolved,
@@ -169,16 +154,14 @@ fn explain_break(error: &Source, host: &str, proxy: Option<&ProxyUrl>) -> (Again
     }
     let why = innermost(error);
     let error = match why.map(io::Error::kind) {
-        Some(Kind::ConnectionRefused) => error!(Connect, "connection refused by {host}", host),
-        Some(Kind::ConnectionReset | Kind::UnexpectedEof | Kind::BrokenPipe) => error!(
-            Tls,
-            "{host} closed the connection during the TLS handshake", host
-        ),
+        Some(Kind::ConnectionRefused) => error!(Connect: "connection refused by {host}"; host),
+        Some(Kind::ConnectionReset | Kind::UnexpectedEof | Kind::BrokenPipe) => error!(Tls:
+            "{host} closed the connection during the TLS handshake"; host),
         Some(Kind::NetworkUnreachable | Kind::HostUnreachable) => {
-            error!(Connect, "no route to {host}", host)
+            error!(Connect: "no route to {host}"; host)
         }
         _ => {
-            let error = error!(Connect, "cannot connect to {host}", host);
+            let error = error!(Connect: "cannot connect to {host}"; host);
             why.into_iter().fold(error, Error::since)
         }
     };
@@ -190,25 +173,14 @@ fn explain_proxy(error: &Source, host: &str, proxy: &str) -> (Again, Error) {
     let text = error.to_string();
     let says = |part: &str| text.contains(part);
     let refused = if says("credentials not accepted") || says("not support user/pass auth") {
-        error!(
-            ProxyRefused,
-            "the proxy {proxy} did not accept the user name and the password", proxy
-        )
+        error!(ProxyRefused: "the proxy {proxy} did not accept the user name and the password"; proxy)
     } else if says("connection not allowed") {
-        error!(
-            ProxyRefused,
-            "the proxy {proxy} refused to connect to {host}", proxy, host
-        )
+        error!(ProxyRefused: "the proxy {proxy} refused to connect to {host}"; proxy, host)
     } else if find::<NoAddress>(error).is_some() {
-        error!(
-            Proxy,
-            "cannot resolve {host} or its proxy {proxy}", host, proxy
-        )
+        error!(Proxy: "cannot resolve {host} or its proxy {proxy}"; host, proxy)
     } else {
-        let error = error!(
-            Proxy,
-            "cannot connect to {host} through the proxy {proxy}", host, proxy
-        );
+        let error =
+            error!(Proxy: "cannot connect to {host} through the proxy {proxy}"; host, proxy);
         return (Again::NothingSent, error);
     };
     (Again::Never, refused)

@@ -101,13 +101,13 @@ impl<R: AsyncRead + Unpin> AsyncRead for Watched<R> {
 }
 
 pub(super) fn ambiguous(host: &str) -> Error {
-    error!(BadAnswer, "{host} sent a header line that can be read in two ways", host;
+    error!(BadAnswer: "{host} sent a header line that can be read in two ways"; host =>
         hint "the server itself has answered; its log, or its administrator, can say more")
 }
 
 /// The error for a head, or a body's chunks, that HTTP does not allow.
 pub(super) fn malformed(host: &str) -> Error {
-    error!(BadAnswer, "{host}'s answer is not well-formed HTTP", host;
+    error!(BadAnswer: "{host}'s answer is not well-formed HTTP"; host =>
         hint "the server itself has answered; its log, or its administrator, can say more")
 }
 

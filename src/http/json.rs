@@ -74,7 +74,7 @@ impl Json {
             Some(_) => self.require_text(name)?,
         };
         Session::new(token, token_type).map_err(|error| {
-            let message = tr!("{host}: {what}", host = self.host, what = error.message);
+            let message = tr!("{host}: {what}"; host = self.host, what = error.message);
             Error { message, ..error }
         })
     }
@@ -117,18 +117,9 @@ impl Json {
     pub fn wrong(&self, name: &str, expected: &Text) -> Error {
         let host = &self.host;
         match self.get(name).map(kind) {
-            None => error!(
-                BadAnswer,
-                "{host}'s answer has no field `{name}`", host, name
-            ),
-            Some(kind) => error!(
-                BadAnswer,
-                "{host}'s answer has {kind} in `{name}` where {expected} was expected",
-                host,
-                kind,
-                name,
-                expected
-            ),
+            None => error!(BadAnswer: "{host}'s answer has no field `{name}`"; host, name),
+            Some(kind) => error!(BadAnswer:
+                "{host}'s answer has {kind} in `{name}` where {expected} was expected"; host, kind, name, expected),
         }
     }
 }

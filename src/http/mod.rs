@@ -78,8 +78,10 @@ impl Channel<'_> {
         let secrets = request.secrets.iter();
         secrets.for_each(|secret| self.report.learn(secret));
         if !self.settings.url.is_origin_of(&request.url) {
-            return Err(error!(Usage, "the request would leave the target's origin";
-                hint "a session goes to the server that it is for and to no other"));
+            return Err(
+                error!(Usage: "the request would leave the target's origin" =>
+                hint "a session goes to the server that it is for and to no other"),
+            );
         }
         let route = self.route(&request.url)?;
         let harmless = request.harmless(self.target().spec.login_is_repeatable);
@@ -108,7 +110,7 @@ impl Channel<'_> {
         if pause.saturating_add(needed) >= left {
             return false;
         }
-        let text = tr!("retrying in {wait} ms", wait = pause.as_millis());
+        let text = tr!("retrying in {wait} ms"; wait = pause.as_millis());
         self.report.note(Some(self.target()), text);
         tokio::time::sleep(pause).await;
         true
@@ -124,19 +126,14 @@ impl Channel<'_> {
         let what = match &outcome {
             Ok(answer) if whole => {
                 let (status, length) = (answer.status, answer.body.len());
-                tr!("HTTP {status}, {length} bytes", status, length)
+                tr!("HTTP {status}, {length} bytes"; status, length)
             }
-            Ok(answer) => tr!("HTTP {status}", status = answer.status),
-            Err(failure) => tr!("{code}", code = failure.error.cause.code()),
+            Ok(answer) => tr!("HTTP {status}"; status = answer.status),
+            Err(failure) => tr!("{code}"; code = failure.error.cause.code()),
         };
-        let line = tr!(
-            "{method} {origin}{path}: {what}, {elapsed} ms",
-            method = request.method,
-            origin = self.settings.url.origin(),
-            path = request.path(),
-            what,
-            elapsed = started.elapsed().as_millis()
-        );
+        let (origin, path) = (self.settings.url.origin(), request.path());
+        let elapsed = started.elapsed().as_millis();
+        let line = tr!("{method} {origin}{path}: {what}, {elapsed} ms"; method = request.method, origin, path, what, elapsed);
         self.report.trace(Some(self.target()), line);
         if !whole {
             self.trace_heads(request, &outcome);
@@ -162,10 +159,7 @@ impl Channel<'_> {
         }
         let (host, seconds) = (host_of(&request.url), self.timeout.as_secs_f64());
         let doubt = request.doubt();
-        let error = error!(
-            Timeout,
-            "no answer from {host} within {seconds} s{doubt}", host, seconds, doubt
-        );
+        let error = error!(Timeout: "no answer from {host} within {seconds} s{doubt}"; host, seconds, doubt);
         Err(error.into())
     }
 
@@ -269,9 +263,7 @@ impl Channel<'_> {
             && (route.proxy.is_none() || ip_of(url.host_str()).is_some_and(|ip| ip.is_loopback()));
         if url.scheme() == "http" && !local {
             let text = tr!(
-                "http://{host} is not encrypted: anybody on the network can read the credentials",
-                host = host_of(url)
-            );
+                "http://{host} is not encrypted: anybody on the network can read the credentials"; host = host_of(url));
             self.report.warn(Some(self.target()), text);
         }
     }
@@ -295,10 +287,9 @@ impl Channel<'_> {
         }
         if private_only && proxy.is_some() && literal.is_none() {
             let (host, variable) = (host_of(url), self.target().variable("ALLOW_HTTP"));
-            return Err(error!(
-                BadSetting, "http:// to {host} through a proxy cannot be checked: the address may not be private", host;
-                hint "use https://, or set {variable}=1 as well", variable
-            ));
+            return Err(error!(BadSetting:
+                "http:// to {host} through a proxy cannot be checked: the address may not be private"; host =>
+                hint "use https://, or set {variable}=1 as well"; variable));
         }
         Ok(Route {
             encrypted,
@@ -310,16 +301,16 @@ impl Channel<'_> {
     fn public_http(&self, url: &Url, proxy: Option<&ProxyUrl>) -> Error {
         let (host, variable) = (host_of(url), self.target().variable("ALLOW_HTTP"));
         match proxy.map(|proxy| &proxy.shown) {
-            None => error!(
-                BadSetting, "http:// to {host} would send the credentials unencrypted over a public network", host;
-                hint "use https://, or allow it with {variable}=1", variable
-            ),
-            Some(proxy) => error!(
-                BadSetting,
-                "http:// to {host} through the proxy {proxy} would send the credentials unencrypted over a public network",
-                host, proxy;
-                hint "use https://, or allow it with {variable}=1", variable
-            ),
+            None => {
+                error!(BadSetting: "http:// to {host} would send the credentials unencrypted over a public network";
+                    host =>
+                    hint "use https://, or allow it with {variable}=1"; variable)
+            }
+            Some(proxy) => error!(BadSetting:
+                "http:// to {host} through the proxy {proxy} would send the credentials unencrypted over a public \
+                network";
+                host, proxy =>
+                hint "use https://, or allow it with {variable}=1"; variable),
         }
     }
 }
@@ -334,10 +325,8 @@ fn refused_by_proxy(url: &Url, status: u16, headers: &HeaderMap, proxy: &str) ->
         return Ok(());
     }
     let host = host_of(url);
-    let error = error!(
-        ProxyRefused,
-        "the proxy {proxy} refused the request to {host} (HTTP {status})", proxy, host, status
-    );
+    let error = error!(ProxyRefused:
+        "the proxy {proxy} refused the request to {host} (HTTP {status})"; proxy, host, status);
     Err(by_proxy(error, status))
 }
 

@@ -52,7 +52,7 @@ impl Proxies {
             return Ok(None);
         }
         let unusable = || {
-            error!(BadSetting, "the environment's proxy is not a usable URL";
+            error!(BadSetting: "the environment's proxy is not a usable URL" =>
                 hint "check https_proxy, http_proxy and all_proxy, or name the host in no_proxy")
         };
         ProxyUrl::parse(written).ok_or_else(unusable).map(Some)

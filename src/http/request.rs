@@ -220,10 +220,7 @@ impl Request {
         }
         let host = HeaderValue::try_from(host_of(&self.url));
         let (Ok(uri), Ok(host)) = (target.parse::<Uri>(), host) else {
-            return Err(error!(
-                BadSetting,
-                "the URL has a character that no request can carry"
-            ));
+            return Err(error!(BadSetting: "the URL has a character that no request can carry"));
         };
         headers.entry(header::HOST).or_insert(host);
         let rest = self.stream.as_ref().and_then(Cell::take);
@@ -246,12 +243,9 @@ pub fn authorization(token: &Secret) -> Result<HeaderValue> {
 }
 
 fn sensitive(value: &Secret) -> Result<HeaderValue> {
-    let mut value = HeaderValue::from_str(value.expose()).map_err(|_| {
-        error!(
-            BadToken,
-            "the token has a character that is not allowed in a header"
-        )
-    })?;
+    let mut value = HeaderValue::from_str(value.expose()).map_err(
+        |_| error!(BadToken: "the token has a character that is not allowed in a header"),
+    )?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -134,7 +134,7 @@ impl Response {
             match part(&mut self.rest).await {
                 Ok(None) => return Ok(()),
                 Ok(Some(part)) if self.body.len() + part.len() > BODY_MAX => {
-                    let error = error!(TooLarge, "{host}'s answer is larger than 1 MiB", host);
+                    let error = error!(TooLarge: "{host}'s answer is larger than 1 MiB"; host);
                     return Err(error.status(status));
                 }
                 Ok(Some(part)) => self.body.extend_from_slice(&part),
@@ -155,8 +155,8 @@ impl Response {
             Err(_) => {
                 let seconds = self.patience.as_secs_f64();
                 Err(
-                    error!(Timeout, "{host} sent nothing for {seconds} s", host, seconds;
-                    hint "try again, or allow more time with --timeout SECONDS"),
+                    error!(Timeout: "{host} sent nothing for {seconds} s"; host, seconds =>
+                        hint "try again, or allow more time with --timeout SECONDS"),
                 )
             }
         }
@@ -186,7 +186,7 @@ impl Response {
 
     /// The error for a system's refusal in an object of its own, whatever the status.
     pub fn rejection(&self, cause: Cause, object: &Json) -> Error {
-        let message = tr!("{host} refused the request", host = self.host);
+        let message = tr!("{host} refused the request"; host = self.host);
         let error = Error::new(cause, message).status(self.status);
         error.said(&object.said().unwrap_or_default())
     }
@@ -243,10 +243,10 @@ impl Response {
             return None;
         }
         let (host, status) = (&self.host, self.status);
-        let error = error!(
-            InFront, "a web server or proxy in front of {host} refused the request (HTTP {status})", host, status;
-            hint "the system itself was not asked: ask the administrator of that server or proxy to let this machine through"
-        );
+        let error = error!(InFront: "a web server or proxy in front of {host} refused the request (HTTP {status})";
+            host, status =>
+            hint "the system itself was not asked: ask the administrator of that server or proxy to let this machine \
+            through");
         Some(error.status(status))
     }
 
@@ -264,9 +264,8 @@ impl Response {
                 "a web server or proxy does not accept a body of that size; its administrator can raise the limit"
             ),
             (_, Cause::RateLimited | Cause::Unavailable, Some(seconds)) => tr!(
-                "the server asks you to wait {pause} before the next try",
-                pause = span(i64::try_from(seconds).unwrap_or(i64::MAX))
-            ),
+                "the server asks you to wait {pause} before the next try";
+                pause = span(i64::try_from(seconds).unwrap_or(i64::MAX))),
             _ => return error,
         };
         error.hint(hint)
@@ -295,13 +294,13 @@ fn place_in(headers: &HeaderMap) -> Option<Cow<'_, str>> {
 fn broken_off(host: &str, error: &hyper::Error, doubt: &Text) -> Error {
     match innermost(error).map(io::Error::kind) {
         Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => heads::malformed(host),
-        _ => error!(Closed, "{host}'s answer was cut short{doubt}", host, doubt),
+        _ => error!(Closed: "{host}'s answer was cut short{doubt}"; host, doubt),
     }
 }
 
 /// The error for an answer that is compressed, be it for all or for the next hop alone.
 pub(super) fn compressed(host: &str, status: u16) -> Error {
-    let error = error!(BadAnswer, "{host} sent a compressed answer, which crmauth did not ask for", host;
+    let error = error!(BadAnswer: "{host} sent a compressed answer, which crmauth did not ask for"; host =>
         hint "the server itself has answered; its log, or its administrator, can say more");
     error.status(status)
 }
@@ -314,42 +313,23 @@ pub fn is_away(status: u16) -> bool {
 /// The error for a status that is not a success, whatever the protocol.
 pub fn status_error(host: &str, path: &str, status: u16) -> Error {
     let error = match status {
-        401 | 403 => error!(
-            Refused,
-            "{host} refused the request (HTTP {status})", host, status
-        ),
-        404 | 405 | 410 => error!(
-            NotFound,
-            "{host} has no API at {path} (HTTP {status})", host, path, status
-        ),
-        407 => error!(
-            ProxyRefused,
-            "the proxy requires a user name and a password (HTTP 407)"
-        ),
-        408 => error!(
-            ServerTimeout,
-            "{host} timed out waiting for the request (HTTP 408)", host
-        ),
-        423 => error!(
-            Locked,
-            "{host} says that the account is locked (HTTP 423)", host
-        ),
-        429 => error!(
-            RateLimited,
-            "{host} is rate limiting: too many requests (HTTP 429)", host
-        ),
-        status if is_away(status) => error!(
-            Unavailable,
-            "{host} is unavailable for now (HTTP {status})", host, status
-        ),
-        _ => error!(Status, "{host} answered HTTP {status}", host, status),
+        401 | 403 => error!(Refused: "{host} refused the request (HTTP {status})"; host, status),
+        404 | 405 | 410 => error!(NotFound:
+            "{host} has no API at {path} (HTTP {status})"; host, path, status),
+        407 => error!(ProxyRefused: "the proxy requires a user name and a password (HTTP 407)"),
+        408 => error!(ServerTimeout: "{host} timed out waiting for the request (HTTP 408)"; host),
+        423 => error!(Locked: "{host} says that the account is locked (HTTP 423)"; host),
+        429 => error!(RateLimited: "{host} is rate limiting: too many requests (HTTP 429)"; host),
+        status if is_away(status) => error!(Unavailable:
+            "{host} is unavailable for now (HTTP {status})"; host, status),
+        _ => error!(Status: "{host} answered HTTP {status}"; host, status),
     };
     error.status(status)
 }
 
 /// The error for [`Response::crashed`].
 pub fn server_failed(host: &str, status: u16) -> Error {
-    let error = error!(Status, "{host} failed: its program ended without an answer (HTTP {status})", host, status;
+    let error = error!(Status: "{host} failed: its program ended without an answer (HTTP {status})"; host, status =>
         hint "the URL is not the problem; the server's own log says why (PHP: error_log)");
     error.status(status)
 }
@@ -357,24 +337,16 @@ pub fn server_failed(host: &str, status: u16) -> Error {
 /// The error for a redirect. None is followed.
 pub fn redirect(host: &str, status: u16, to: Option<&Place>, https: bool) -> Error {
     let nowhere = match to {
-        None => error!(
-            Redirect,
-            "{host} redirected without saying where (HTTP {status})", host, status
-        ),
-        Some(Err(what)) => error!(
-            Redirect,
-            "{host} redirected the request to {what} (HTTP {status})", host, what, status
-        ),
-        Some(Ok(to)) if https && to.starts_with("http://") => error!(
-            Redirect,
-            "{host} redirected from https to http, a downgrade (HTTP {status})", host, status
-        )
+        None => error!(Redirect:
+            "{host} redirected without saying where (HTTP {status})"; host, status),
+        Some(Err(what)) => error!(Redirect:
+            "{host} redirected the request to {what} (HTTP {status})"; host, what, status),
+        Some(Ok(to)) if https && to.starts_with("http://") => error!(Redirect:
+            "{host} redirected from https to http, a downgrade (HTTP {status})"; host, status)
         .said(to),
         Some(Ok(to)) => {
-            let error = error!(
-                Redirect,
-                "{host} redirected the request (HTTP {status})", host, status
-            );
+            let error =
+                error!(Redirect: "{host} redirected the request (HTTP {status})"; host, status);
             return error.said(to).status(status);
         }
     };
@@ -444,7 +416,7 @@ pub fn location(from: &Url, place: &str) -> Place {
             url.set_fragment(None);
             Ok(url.to_string())
         }
-        Ok(url) => Err(tr!("a {scheme}: address", scheme = url.scheme())),
+        Ok(url) => Err(tr!("a {scheme}: address"; scheme = url.scheme())),
         Err(_) => Err(tr!("something that is not a URL")),
     }
 }

@@ -173,12 +173,12 @@ impl Argument for &Text {
 
 /// `A`, `A and B`, `A, B and C`.
 pub(crate) fn and(parts: &[impl Argument]) -> Text {
-    joined(parts, |most, last| tr!("{most} and {last}", most, last))
+    joined(parts, |most, last| tr!("{most} and {last}"; most, last))
 }
 
 /// `A`, `A or B`, `A, B or C`.
 pub(crate) fn or(parts: &[impl Argument]) -> Text {
-    joined(parts, |most, last| tr!("{most} or {last}", most, last))
+    joined(parts, |most, last| tr!("{most} or {last}"; most, last))
 }
 
 fn joined(parts: &[impl Argument], join: fn(Text, Text) -> Text) -> Text {
@@ -189,20 +189,20 @@ fn joined(parts: &[impl Argument], join: fn(Text, Text) -> Text) -> Text {
     }
 }
 
-/// Makes a [`Text`]: `tr!("{host} refused {what}", host, what = of(target))`. A name alone is the variable of that
+/// Makes a [`Text`]: `tr!("{host} refused {what}"; host, what = of(target))`. A name alone is the variable of that
 /// name. The compiler refuses a placeholder without a value and a value without a placeholder.
 macro_rules! tr {
-    ($pattern:literal $(, $name:ident $(= $value:expr)?)* $(,)?) => {{
+    ($pattern:literal $(; $($name:ident $(= $value:expr)?),+)?) => {{
         // In an item no variable can be meant, so that every placeholder needs its value here.
         const _: fn() = || {
-            let _ = ::std::format_args!($pattern $(, $name = "")*);
+            let _ = ::std::format_args!($pattern $($(, $name = "")+)?);
         };
         $crate::i18n::Text::new(
             $pattern,
-            ::std::vec![$((
+            ::std::vec![$($((
                 ::std::stringify!($name),
                 $crate::i18n::Argument::value(&$crate::i18n::value_of!($name $(= $value)?)),
-            )),*],
+            )),+)?],
         )
     }};
 }
@@ -222,10 +222,10 @@ pub(crate) use {tr, value_of};
 /// A duration in the unit that says enough, cut off.
 pub fn span(seconds: i64) -> Text {
     match seconds {
-        ..=119 => tr!("{seconds}s", seconds),
-        120..=7199 => tr!("{minutes}min", minutes = seconds / 60),
-        7200..=172_799 => tr!("{hours}h", hours = seconds / 3600),
-        _ => tr!("{days} days", days = seconds / 86_400),
+        ..=119 => tr!("{seconds}s"; seconds),
+        120..=7199 => tr!("{minutes}min"; minutes = seconds / 60),
+        7200..=172_799 => tr!("{hours}h"; hours = seconds / 3600),
+        _ => tr!("{days} days"; days = seconds / 86_400),
     }
 }
 
@@ -249,8 +249,8 @@ mod tests {
     #[test]
     fn values_stand_where_their_names_do() {
         let names = ["A", "B", "C"];
-        let why = tr!("{most} and {last}", most = 1, last = tr!("{{2}}"));
-        let text = tr!("{why}; {host} {{}} {why}", host = "h{x}", why);
+        let why = tr!("{most} and {last}"; most = 1, last = tr!("{{2}}"));
+        let text = tr!("{why}; {host} {{}} {why}"; host = "h{x}", why);
         assert_eq!(text, "1 and {2}; h{x} {} 1 and {2}");
         for (count, all) in [(0, ""), (1, "A"), (2, "A and B"), (3, "A, B and C")] {
             assert_eq!(and(&names[..count]), all);
@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn a_part_is_in_the_language_of_the_whole() {
         let (origin, list) = (and(&["x", "y"]), or(&["a", "b"]));
-        let text = tr!("{origin}: {list}", origin, list);
+        let text = tr!("{origin}: {list}"; origin, list);
         assert_eq!(text.render(Lang::PtBr), "x e y: a ou b");
         assert_eq!(text.render(Lang::En), "x and y: a or b");
     }

@@ -94,10 +94,7 @@ impl<'a> Account<'a> {
             [one] => Self::of_stored(services, sources, one).await.map(Some),
             several => {
                 let variable = target.variable("URL");
-                let hint = tr!(
-                    "set {variable} to the URL of the one that you mean",
-                    variable
-                );
+                let hint = tr!("set {variable} to the URL of the one that you mean"; variable);
                 Err(unclear(target, several).hint(hint))
             }
         }
@@ -120,7 +117,7 @@ impl<'a> Account<'a> {
         sources: &Sources,
         (key, entry): &(Key, Entry),
     ) -> Result<Self> {
-        let gone = || error!(Other, "the stored session names no server");
+        let gone = || error!(Other: "the stored session names no server");
         let url = key.url().ok_or_else(gone)?;
         let mut specs = provider::specs().into_iter();
         let spec = specs.find(|spec| spec.id == key.provider);
@@ -271,7 +268,7 @@ impl<'a> Account<'a> {
         let target = self.target();
         life.map_err(|error| match error.cause {
             // No credentials were sent.
-            Cause::Refused => error.hint(tr!("`crmauth login {target}` gets a new one", target)),
+            Cause::Refused => error.hint(tr!("`crmauth login {target}` gets a new one"; target)),
             _ => error,
         })
     }
@@ -329,17 +326,13 @@ pub fn unclear(target: &Target, several: &[(Key, Entry)]) -> Error {
     let place = |(key, entry): &(Key, Entry)| {
         let url = [key.origin.as_str(), key.path.trim_end_matches('/')].concat();
         match &entry.session.user {
-            Some(user) => tr!("{user} at {url}", user, url),
-            None => tr!("{url}", url),
+            Some(user) => tr!("{user} at {url}"; user, url),
+            None => tr!("{url}"; url),
         }
     };
     let places: Vec<_> = several.iter().map(place).collect();
-    let error = error!(
-        MissingSetting,
-        "{target} has no settings here, but sessions of {places} are stored",
-        target,
-        places = i18n::and(&places)
-    );
+    let error = error!(MissingSetting:
+        "{target} has no settings here, but sessions of {places} are stored"; target, places = i18n::and(&places));
     error.target(&target.to_string())
 }
 
@@ -355,8 +348,8 @@ pub fn role(target: &Target, person: Option<&str>) -> Result<Role> {
         .into_iter()
         .filter(|spec| spec.impersonation);
     let able: Vec<_> = able.map(|spec| spec.id).collect();
-    let error = error!(Usage, "{product} cannot log in as somebody else", product = target.spec.product;
-        hint "--as works with {able}", able = Text::list(&able, ", "));
+    let error = error!(Usage: "{product} cannot log in as somebody else"; product = target.spec.product =>
+        hint "--as works with {able}"; able = Text::list(&able, ", "));
     Err(error)
 }
 

@@ -39,11 +39,11 @@ impl<'a> Account<'a> {
         match life.map_err(|error| self.explain(error))? {
             Life::Alive => {}
             Life::Broken => {
-                let error = error!(Status, "{origin} fails when it is asked with the session", origin;
+                let error = error!(Status: "{origin} fails when it is asked with the session"; origin =>
                     hint "adopt another one, or log in");
                 return Err(error);
             }
-            Life::Dead => return Err(dead(tr!("{origin} says that the session is dead", origin))),
+            Life::Dead => return Err(dead(tr!("{origin} says that the session is dead"; origin))),
             Life::Busy => self.warn(Stale::Busy.text()),
             Life::Unknown => {
                 let text = tr!("the server has no way to say whether the session is alive");

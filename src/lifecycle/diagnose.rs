@@ -29,11 +29,11 @@ impl Account<'_> {
     pub async fn diagnose(&self, stored: bool, life: Option<Life>) -> Error {
         let target = self.target();
         let error = match life {
-            Some(Life::Dead) => error!(NoSession, "the server has ended the session";
-                hint "`crmauth login {target}` gets a new one", target),
+            Some(Life::Dead) => error!(NoSession: "the server has ended the session" =>
+                hint "`crmauth login {target}` gets a new one"; target),
             Some(Life::Broken) => {
-                error!(NoSession, "the server fails whenever it is asked with the session";
-                hint "`crmauth token {target}` gets a new one", target)
+                error!(NoSession: "the server fails whenever it is asked with the session" =>
+                    hint "`crmauth token {target}` gets a new one"; target)
             }
             Some(Life::Busy) => Error::new(Cause::NoSession, Stale::Busy.text()).hint(tr!(
                 "wait for that request; each job that logs in for itself has a session of its own"
@@ -55,14 +55,12 @@ impl Account<'_> {
                 tr!("the server is the right one, and the session must be replaced")
             }
             _ => tr!(
-                "something answers at {url}, but only a login can tell whether it is {product}",
-                url,
-                product = target.spec.product
-            ),
+                "something answers at {url}, but only a login can tell whether it is {product}";
+                url, product = target.spec.product),
         };
         Error::new(Cause::NoSession, why).hint(match stored {
-            true => tr!("`crmauth token {target}` gets another one", target),
-            false => tr!("`crmauth login {target}` tries the credentials", target),
+            true => tr!("`crmauth token {target}` gets another one"; target),
+            false => tr!("`crmauth login {target}` tries the credentials"; target),
         })
     }
 
@@ -170,8 +168,8 @@ async fn seek(system: System, channel: &Channel<'_>, variable: &str) -> Result<L
     for found in above.skip(1).take(3).chain(below) {
         match knock(system, channel, &found).await {
             Ok((Match::Certain, _)) => {
-                let error = error!(WrongProduct, "{product} answers at {found}, not at {url}", product, found, url;
-                    hint "set {variable} to {found}", variable, found);
+                let error = error!(WrongProduct: "{product} answers at {found}, not at {url}"; product, found, url =>
+                    hint "set {variable} to {found}"; variable, found);
                 return Err((error, Some(found)));
             }
             Ok((Match::Possible, _)) => perhaps = perhaps.or(Some(found)),
@@ -193,12 +191,13 @@ async fn wrong_product(system: System, channel: &Channel<'_>, variable: &str) ->
         if let Ok((Match::Certain, _)) = knock(*other, channel, url).await {
             let other = other.spec();
             let (name, other) = (other.product, other.prefix());
-            return error!(WrongProduct, "{url} looks like {other}, not like {product}", url, other = name, product;
-                hint "set {variable} to the URL of {product}; this one may belong in {other}_URL", variable, product, other);
+            return error!(WrongProduct: "{url} looks like {other}, not like {product}"; url, other = name, product =>
+                hint "set {variable} to the URL of {product}; this one may belong in {other}_URL";
+                variable, product, other);
         }
     }
-    error!(WrongProduct, "nothing at {url} answers like {product}", url, product;
-        hint "is {variable} the base URL of this system, as in {example}?", variable, example = spec.example_url)
+    error!(WrongProduct: "nothing at {url} answers like {product}"; url, product =>
+        hint "is {variable} the base URL of this system, as in {example}?"; variable, example = spec.example_url)
 }
 
 /// Asks at a URL for a system, until an answer looks like one of it, or says itself what is wrong.
@@ -251,9 +250,9 @@ fn compare_clocks(server: Option<Timestamp>) -> Result<()> {
     }
     let skew = span(ahead.abs().as_secs());
     Err(match ahead.is_positive() {
-        true => error!(Clock, "this machine's clock is {skew} behind the server's", skew;
+        true => error!(Clock: "this machine's clock is {skew} behind the server's"; skew =>
             hint "set the clock, best by NTP, or tell the server's administrator"),
-        false => error!(Clock, "this machine's clock is {skew} ahead of the server's", skew;
+        false => error!(Clock: "this machine's clock is {skew} ahead of the server's"; skew =>
             hint "set the clock, best by NTP, or tell the server's administrator"),
     })
 }
@@ -271,37 +270,28 @@ fn with_next_step(
     let plain = base.origin().starts_with("http://");
     let hint = match error.cause {
         Cause::Closed if plain => tr!(
-            "try again later; if the server speaks TLS, {url} must begin with https://",
-            url
-        ),
+            "try again later; if the server speaks TLS, {url} must begin with https://"; url),
         // So web servers refuse what is not TLS at a port of theirs for that.
         Status if plain && error.http_status == Some(400) && !own => {
-            tr!(
-                "if the server speaks TLS, {url} must begin with https://",
-                url
-            )
+            tr!("if the server speaks TLS, {url} must begin with https://"; url)
         }
-        Cause::Refused => tr!("check {settings}", settings = credentials()),
+        Cause::Refused => tr!("check {settings}"; settings = credentials()),
         Cause::Locked => {
             tr!("trying again will not help; ask its administrator to unlock the account")
         }
         Cause::Tls => tr!(
-            "is {url} right, or is it an http:// server? For a private address write {url}='{plain}'",
-            url,
-            plain = base.to_string().replacen("https:", "http:", 1)
-        ),
+            "is {url} right, or is it an http:// server? For a private address write {url}='{plain}'";
+            url, plain = base.to_string().replacen("https:", "http:", 1)),
         Cause::Dns | Cause::Connect | Cause::NotHttp => {
-            tr!("is {url} right, and is the server up?", url)
+            tr!("is {url} right, and is the server up?"; url)
         }
-        Cause::Certificate => tr!("is the host in {url} the right one?", url),
+        Cause::Certificate => tr!("is the host in {url} the right one?"; url),
         Cause::ConnectTimeout => tr!(
-            "is {url} right? A firewall or a missing VPN may be in the way",
-            url
-        ),
+            "is {url} right? A firewall or a missing VPN may be in the way"; url),
         Cause::ProxyRefused => {
             tr!(
-                "ask the proxy's administrator, or name the host in no_proxy; \
-                 https_proxy takes a user and a password as http://USER:PASSWORD@HOST:PORT"
+                "ask the proxy's administrator, or name the host in no_proxy; https_proxy takes a user and a password as \
+                http://USER:PASSWORD@HOST:PORT"
             )
         }
         Cause::Proxy => tr!("check https_proxy, or name the host in no_proxy"),
@@ -310,14 +300,12 @@ fn with_next_step(
         }
         Cause::Closed | Cause::Unavailable | Cause::RateLimited => tr!("try again later"),
         Cause::Redirect => tr!(
-            "redirects are not followed; if that address is right, set {url} to it",
-            url
-        ),
+            "redirects are not followed; if that address is right, set {url} to it"; url),
         BadAnswer | Status | Cause::Rejected if own => {
             tr!("the server itself has answered; its log, or its administrator, can say more")
         }
         NotFound | Html | BadAnswer | BadToken | TooLarge | Status => {
-            tr!("is {url} the base URL of this system?", url)
+            tr!("is {url} the base URL of this system?"; url)
         }
         _ => return error,
     };

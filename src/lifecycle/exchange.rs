@@ -119,7 +119,7 @@ impl<'a> Active<'a> {
             }
             Err(error) => {
                 let why = error.message;
-                let message = tr!("the session could not be replaced: {why}", why);
+                let message = tr!("the session could not be replaced: {why}"; why);
                 let lost = doubt(Error { message, ..error }, !answer.may_be_repeated());
                 Ok((self, answer, Some(lost)))
             }
@@ -169,9 +169,7 @@ impl<'a> Active<'a> {
 impl Account<'_> {
     /// Says that a request may have been carried out, and is not sent once more.
     pub fn warn_not_repeated(&self) {
-        self.warn(tr!(
-            "there is a new session now, but the request is not repeated, since it may have taken effect"
-        ));
+        self.warn(tr!("there is a new session now, but the request is not repeated, since it may have taken effect"));
     }
 
     /// Sends a request with a session to the target's origin, and judges the session by the answer.

@@ -69,10 +69,10 @@ impl Stale {
             }
             Self::NoEnd => tr!("the stored session's end is unknown"),
             Self::Expired => tr!("the stored session has expired"),
-            Self::Expiring(left) => tr!("the stored session expires in {left}", left = span(left)),
+            Self::Expiring(left) => tr!("the stored session expires in {left}"; left = span(left)),
             Self::Unseen(since) => {
                 let since = span(since);
-                tr!("the stored session was last seen alive {since} ago", since)
+                tr!("the stored session was last seen alive {since} ago"; since)
             }
             Self::Suspect => tr!("the stored session may have ended"),
             Self::Dead => tr!("the server says that the stored session is dead"),
@@ -141,7 +141,7 @@ impl Account<'_> {
 
     pub(super) fn usable(&self, found: Found) -> Option<Entry> {
         if let Some(why) = found.unusable {
-            self.warn(tr!("the stored session {why}; it is not used", why));
+            self.warn(tr!("the stored session {why}; it is not used"; why));
         }
         let entry = found.entry;
         entry.inspect(|entry| self.services.learn(&entry.session))

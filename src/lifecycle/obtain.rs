@@ -112,9 +112,7 @@ impl<'a> Account<'a> {
         let target = self.target();
         let hint = match self.store().lasts() {
             true => tr!(
-                "`crmauth login {target}` gets one, and so does `token` without --cached",
-                target
-            ),
+                "`crmauth login {target}` gets one, and so does `token` without --cached"; target),
             false => tr!("this run has no store; only `token` without --cached gets a session"),
         };
         Err(Error::new(Cause::NoSession, why.unwrap_or_default()).hint(hint))
@@ -159,10 +157,7 @@ impl<'a> Account<'a> {
         let min_ttl = min_ttl.as_secs();
         if u64::try_from(left).is_ok_and(|left| left < min_ttl) {
             self.warn(tr!(
-                "the server's sessions last {left}, less than --min-ttl {min_ttl}",
-                left = span(left),
-                min_ttl
-            ));
+                "the server's sessions last {left}, less than --min-ttl {min_ttl}"; left = span(left), min_ttl));
         }
     }
 

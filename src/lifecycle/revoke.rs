@@ -25,16 +25,14 @@ impl Account<'_> {
                 lock.forget().await?;
                 return match found.unusable {
                     Some(why) if !local => Err(lost(tr!(
-                        "the stored session {why}; it was removed here, but may still be active on the server",
-                        why
-                    ))),
+                        "the stored session {why}; it was removed here, but may still be active on the server"; why))),
                     Some(_) => Ok(Some(Revocation::Unsupported)),
                     None => Ok(None),
                 };
             };
             self.services.learn(&entry.session);
             if let Some(why) = found.unusable {
-                self.warn(tr!("the stored session {why}", why));
+                self.warn(tr!("the stored session {why}"; why));
             }
             let revoked = match local {
                 true => Revocation::Unsupported,
@@ -54,13 +52,11 @@ impl Account<'_> {
         let target = self.target();
         match error.cause {
             _ if error.retryable() => error.hint(tr!(
-                "try again, allow more time with --timeout SECONDS, or forget it here with `crmauth logout {target} --local`",
-                target
-            )),
+                "try again, allow more time with --timeout SECONDS, or forget it here with `crmauth logout {target} \
+                --local`";
+                target)),
             Cause::Refused => error.hint(tr!(
-                "forget it here with `crmauth logout {target} --local`",
-                target
-            )),
+                "forget it here with `crmauth logout {target} --local`"; target)),
             _ => error,
         }
     }

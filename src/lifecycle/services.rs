@@ -134,7 +134,7 @@ impl Account<'_> {
         let turn = Arc::clone(all.borrow_mut().entry(self.key.clone()).or_default());
         let turn = tokio::time::timeout_at(self.deadline, turn.lock_owned()).await;
         turn.map_err(|_| {
-            error!(Busy, "another login of this run is getting the same session";
+            error!(Busy: "another login of this run is getting the same session" =>
                 hint "--timeout SECONDS allows more time")
         })
     }

@@ -139,12 +139,9 @@ impl Attempt<'_> {
         let Some(old) = self.seat() else { return };
         let (since, target) = (local(old.session.obtained_at), self.account.target());
         self.account.warn(tr!(
-            "this ended the session of {since} that was stored in {place}; `crmauth token {target}` would have \
-             shared it",
-            since,
-            place = self.account.store().place(),
-            target
-        ));
+            "this ended the session of {since} that was stored in {place}; `crmauth token {target}` would have shared \
+            it";
+            since, place = self.account.store().place(), target));
     }
 }
 
@@ -161,6 +158,6 @@ fn may_have_replaced(error: &Error) -> bool {
 
 /// Another machine has the lock by now.
 pub(super) fn overtaken() -> Error {
-    error!(Overtaken, "another machine has started a login meanwhile";
+    error!(Overtaken: "another machine has started a login meanwhile" =>
         hint "try again: its session is shared")
 }

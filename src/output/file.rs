@@ -66,20 +66,14 @@ impl Replacement {
         let (path, folder) = (shown(&path), shown(&self.folder));
         let mut warnings = Vec::new();
         if old.is_some_and(|old| open_to_others(&old)) {
-            warnings.push(tr!("{path} was readable by others; it is 0600 now", path));
+            warnings.push(tr!("{path} was readable by others; it is 0600 now"; path));
         }
         if std::fs::metadata(&self.folder).is_ok_and(|folder| writable_by_others(&folder)) {
-            warnings.push(tr!(
-                "{path}: the directory is writable by others, who can replace the file",
-                path = folder
-            ));
+            warnings.push(tr!("{path}: the directory is writable by others, who can replace the file"; path = folder));
         }
         if let Some(error) = unsure {
             warnings.push(tr!(
-                "{path} is written, but may be lost in a power failure ({why})",
-                path,
-                why = why(&error)
-            ));
+                "{path} is written, but may be lost in a power failure ({why})"; path, why = why(&error)));
         }
         Ok(warnings)
     }
@@ -88,7 +82,7 @@ impl Replacement {
 /// The regular file at this path, if there is one; anything else is refused.
 fn existing(path: &Path) -> Result<Option<Metadata>> {
     if path.as_os_str().is_empty() {
-        return Err(error!(Usage, "the path of the output file is empty"));
+        return Err(error!(Usage: "the path of the output file is empty"));
     }
     let folder = || refused(path, tr!("is a directory")).hint(tr!("name a file in it"));
     if path.file_name().is_none() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
@@ -150,7 +144,7 @@ fn failed(path: &Path, what: Text, error: io::Error) -> Error {
 }
 
 fn refused(path: &Path, what: Text) -> Error {
-    error!(Storage, "{path} {what}", path = shown(path), what)
+    error!(Storage: "{path} {what}"; path = shown(path), what)
 }
 
 fn shown(path: &Path) -> String {

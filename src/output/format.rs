@@ -82,8 +82,8 @@ impl Format {
             if !self.sets_variables() {
                 let able = Self::ALL.map(|format| format.sets_variables().then(|| format.name()));
                 let able: Vec<_> = able.into_iter().flatten().collect();
-                let error = error!(Usage, "--var has nothing to rename in the format {name}", name = self.name();
-                    hint "leave --var out, or choose one of {names}", names = able.join(", "));
+                let error = error!(Usage: "--var has nothing to rename in the format {name}"; name = self.name() =>
+                    hint "leave --var out, or choose one of {names}"; names = able.join(", "));
                 return Err(error);
             }
             lines::check_name(var, targets, shape)?;
@@ -91,10 +91,9 @@ impl Format {
         match self {
             Header | Curl => token::check(self, targets, shape),
             // The runner reads masks from stdout only: in a file the variables would be there, and unmasked.
-            GitHub if shape.to_file => Err(error!(
-                Usage, "the format github masks the token on stdout, so it cannot go to a file";
-                hint "leave -o and --save out, or choose another format"
-            )),
+            GitHub if shape.to_file => Err(error!(Usage:
+                "the format github masks the token on stdout, so it cannot go to a file" =>
+                hint "leave -o and --save out, or choose another format")),
             _ => Ok(()),
         }
     }

@@ -39,16 +39,16 @@ pub(super) fn write(outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Rende
 /// Opens the file that hands variables to the job's later steps: `GITHUB_ENV` names it.
 pub fn open(path: Option<&Path>) -> Result<File> {
     let Some(path) = path.filter(|path| !path.as_os_str().is_empty()) else {
-        let error = error!(BadSetting, "GITHUB_ENV is not set: the format github works inside GitHub Actions only";
-                hint "use -f sh or -f env outside of it");
+        let error = error!(BadSetting: "GITHUB_ENV is not set: the format github works inside GitHub Actions only" =>
+            hint "use -f sh or -f env outside of it");
         return Err(error);
     };
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
     let shown = printable(&path.display().to_string());
     let fail = |what| {
-        error!(Storage, "{path} {what}", path = shown, what;
-                hint "inside GitHub Actions the runner sets GITHUB_ENV; use -f sh or -f env outside of it")
+        error!(Storage: "{path} {what}"; path = shown, what =>
+            hint "inside GitHub Actions the runner sets GITHUB_ENV; use -f sh or -f env outside of it")
     };
     let opened = plainly(&mut options).open(path);
     let file = opened
@@ -63,7 +63,7 @@ pub fn open(path: Option<&Path>) -> Result<File> {
 
 pub fn append(file: File, block: &[u8]) -> Result<()> {
     write_block(file, block)
-        .map_err(|error| error!(Storage, "GitHub's env file cannot be written").because(error))
+        .map_err(|error| error!(Storage: "GitHub's env file cannot be written").because(error))
 }
 
 /// Writes once, on a fresh line. Of a part everything is taken back: the runner would misread the whole file.

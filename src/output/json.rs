@@ -60,7 +60,7 @@ pub(super) fn write(outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Buffe
                 json::write(&mut out, &json!({ "target": target, "error": error_json }))
             }
         };
-        written.map_err(|_| error!(Other, "the session could not be written as JSON"))?;
+        written.map_err(|_| error!(Other: "the session could not be written as JSON"))?;
     }
     out.push(if shape.batch { "]\n" } else { "\n" });
     Ok(out)

@@ -31,7 +31,7 @@ pub(super) fn write(format: Format, outcomes: &[Outcome<'_>], shape: &Shape<'_>)
         for variable in variables(entry, shape)? {
             line(format, &mut out, &variable).map_err(|why| {
                 let name = variable.name;
-                let what = tr!("the value of {name}, which {why}", name, why);
+                let what = tr!("the value of {name}, which {why}"; name, why);
                 cannot_carry(format, what).target(&entry.target.to_string())
             })?;
         }
@@ -39,10 +39,7 @@ pub(super) fn write(format: Format, outcomes: &[Outcome<'_>], shape: &Shape<'_>)
     let (size, limit) = (out.0.len(), REPORT_LIMIT);
     if format == Format::GitLab && size >= limit {
         let what = tr!(
-            "these values: together they have {size} bytes, and its reader accepts fewer than {limit}",
-            size,
-            limit
-        );
+            "these values: together they have {size} bytes, and its reader accepts fewer than {limit}"; size, limit);
         return Err(cannot_carry(format, what));
     }
     Ok(out)
@@ -141,7 +138,8 @@ fn quote(value: &str) -> Result<&'static str, Text> {
 }
 
 fn cannot_carry(format: Format, what: Text) -> Error {
-    error!(Format, "the format {name} cannot carry {what}", name = format.name(), what; hint "use -f json or -f plain")
+    error!(Format: "the format {name} cannot carry {what}"; name = format.name(), what =>
+        hint "use -f json or -f plain")
 }
 
 /// A session's variables for a child's environment, under the names that the formats give them.
@@ -184,14 +182,14 @@ pub(super) fn check_name(name: &str, targets: &[&Target], shape: &Shape<'_>) -> 
         return Err(Error::new(Cause::Usage, why));
     }
     if !is_name(name) {
-        return Err(error!(Usage, "--var is not a variable's name";
+        return Err(error!(Usage: "--var is not a variable's name" =>
             hint "letters, digits and _, not beginning with a digit"));
     }
     let upper = name.to_ascii_uppercase();
     if VITAL.split(' ').any(|vital| upper == vital)
         || VITAL_STARTS.iter().any(|start| upper.starts_with(start))
     {
-        let error = error!(Usage, "--var {name} would replace a variable that shells and programs rely on", name;
+        let error = error!(Usage: "--var {name} would replace a variable that shells and programs rely on"; name =>
             hint "choose a name of your own, such as CRM_TOKEN");
         return Err(error);
     }

@@ -134,6 +134,6 @@ fn failed(error: io::Error) -> Error {
         }
         _ => tr!("send stdout to a place that can be written to"),
     };
-    let failed = error!(Storage, "cannot write to stdout").because(error);
+    let failed = error!(Storage: "cannot write to stdout").because(error);
     failed.hint(hint)
 }

@@ -9,7 +9,7 @@ use crate::i18n::tr;
 /// What the formats cannot carry. Whoever reads headers reads them all: lines for several servers would reach one.
 pub(super) fn check(format: Format, targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
     if shape.batch || targets.len() > 1 {
-        let error = error!(Usage, "the format {format} is for one target at a time", format = format.name();
+        let error = error!(Usage: "the format {format} is for one target at a time"; format = format.name() =>
             hint "ask for one target, or use -f json for several");
         return Err(error);
     }
@@ -17,17 +17,16 @@ pub(super) fn check(format: Format, targets: &[&Target], shape: &Shape<'_>) -> R
         let place = match (target.spec.placement, format) {
             (Placement::Bearer, _) | (Placement::Query(_), Format::Curl) => continue,
             (Placement::Path, Format::Curl) => {
-                let error = error!(
-                    Format, "{target} takes its session in the path, and curl has no option that puts it there", target;
-                    hint "`crmauth api {target} PATH` puts it there", target
-                );
+                let error = error!(Format:
+                    "{target} takes its session in the path, and curl has no option that puts it there"; target =>
+                    hint "`crmauth api {target} PATH` puts it there"; target);
                 return Err(error.target(&target.to_string()));
             }
-            (Placement::Query(name), _) => tr!("the parameter {name}", name),
+            (Placement::Query(name), _) => tr!("the parameter {name}"; name),
             (Placement::Path, _) => tr!("the path, in place of {{session}}"),
         };
-        let error = error!(Format, "{target} takes its session in {place}, not in a header", target, place;
-            hint "use -f plain and put it there, or let `crmauth api {target} PATH` do so", target);
+        let error = error!(Format: "{target} takes its session in {place}, not in a header"; target, place =>
+            hint "use -f plain and put it there, or let `crmauth api {target} PATH` do so"; target);
         return Err(error.target(&target.to_string()));
     }
     Ok(())

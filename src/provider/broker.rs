@@ -180,11 +180,9 @@ fn partner_hint(context: &Context<'_>, mut error: Error) -> Error {
     }
     let [user, password] = PARTNERS.map(|field| context.variable(field));
     if context.role == Role::Partner {
-        return error.hint(tr!(
-            "the partner's login was refused: check {user} and {password}",
-            user,
-            password
-        ));
+        return error.hint(
+            tr!("the partner's login was refused: check {user} and {password}"; user, password),
+        );
     }
     if context.prerequisite.is_some() {
         // The partner has logged in with its own.
@@ -196,14 +194,9 @@ fn partner_hint(context: &Context<'_>, mut error: Error) -> Error {
     }
     let [own_user, own_password] = OWN.map(|field| context.variable(field));
     error.hint(tr!(
-        "check {own_user} and {own_password}; no partner's token was sent: set {token}, or {user} and {password}, \
-         if your Broker asks for one",
-        own_user,
-        own_password,
-        token = context.variable("PARTNER_TOKEN"),
-        user,
-        password
-    ))
+        "check {own_user} and {own_password}; no partner's token was sent: set {token}, or {user} and {password}, if \
+        your Broker asks for one";
+        own_user, own_password, token = context.variable("PARTNER_TOKEN"), user, password))
 }
 
 /// How long the token still lasts: `Created + Expires_In` by the clock of the server's `Date`, at most `Expires_In`.

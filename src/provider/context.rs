@@ -68,7 +68,7 @@ impl Context<'_> {
     pub fn required(&self, field: &str) -> Result<&Secret> {
         self.settings.secret(field).ok_or_else(|| {
             let variable = self.variable(field);
-            error!(MissingSetting, "{variable} is not set", variable)
+            error!(MissingSetting: "{variable} is not set"; variable)
         })
     }
 }

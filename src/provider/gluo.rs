@@ -264,7 +264,7 @@ async fn pause(context: &Context<'_>, tried: usize, started: Instant, took: Dura
 
 /// The error after a last login that only others can have spoilt.
 fn outrun(answer: &Response) -> Error {
-    let error = error!(Outrun, "other logins of this user got in the way at {host}", host = answer.host;
+    let error = error!(Outrun: "other logins of this user got in the way at {host}"; host = answer.host =>
         hint "try again; jobs that share a store share one session, and log in once");
     let said = refused(answer).and_then(|refused| refused.said());
     error.said(&said.unwrap_or_default()).status(answer.status)
@@ -274,14 +274,16 @@ fn ask_page(mut pairs: Query, page: usize) -> Result<Query> {
     let queries = pairs.contains(&("operation".to_owned(), "query".to_owned()));
     let mut queried = pairs.iter_mut().filter(|_| queries);
     let Some((_, query)) = queried.find(|(name, _)| name == "query") else {
-        return Err(error!(Usage, "--paginate goes through the rows of a query";
-            hint "add -Q operation=query -Q 'query=SELECT * FROM Contacts;'"));
+        return Err(
+            error!(Usage: "--paginate goes through the rows of a query" =>
+            hint "add -Q operation=query -Q 'query=SELECT * FROM Contacts;'"),
+        );
     };
     let select = query.trim().trim_end_matches(';').trim_end();
     let unquoted: String = select.split('\'').step_by(2).collect();
     let mut words = unquoted.split_whitespace();
     if words.any(|word| word.eq_ignore_ascii_case("limit")) {
-        let error = error!(Usage, "the query has its own LIMIT, but --paginate sets it";
+        let error = error!(Usage: "the query has its own LIMIT, but --paginate sets it" =>
             hint "leave LIMIT out, or --paginate");
         return Err(error);
     }
@@ -330,15 +332,15 @@ fn fields(context: &Context<'_>, answer: &Response) -> Result<Json> {
     let (host, said) = (&refused.host, refused.said().unwrap_or_default());
     let error = match code(answer) {
         Some(code) if REFUSALS.contains(&code.as_str()) => {
-            let mut error = error!(Refused, "{host} refused the login", host);
+            let mut error = error!(Refused: "{host} refused the login"; host);
             let hint = || tr!("the user is inactive in Gluocrm: have it activated there");
             error.hint = said.contains("inactive").then(hint);
             error
         }
-        Some(_) => error!(BadAnswer, "{host} reported an error", host;
+        Some(_) => error!(BadAnswer: "{host} reported an error"; host =>
             hint "it is a Gluocrm that answered; its own log may say more"),
         // So where PHP's messages came before the session's cookie (recording).
-        None => error!(Status, "{host} failed without saying why", host;
+        None => error!(Status: "{host} failed without saying why"; host =>
             hint "PHP's messages may be in the way: switch display_errors off there, or raise output_buffering"),
     };
     Err(error.said(&said).status(answer.status))
@@ -392,8 +394,8 @@ fn note_skew(context: &Context<'_>, challenge: &Json) {
     let skew = span(ahead.saturating_abs());
     let text = match ahead {
         _ if ahead.saturating_abs() <= SKEW => return,
-        0.. => tr!("the server's clock is {skew} ahead of this machine's", skew),
-        _ => tr!("the server's clock is {skew} behind this machine's", skew),
+        0.. => tr!("the server's clock is {skew} ahead of this machine's"; skew),
+        _ => tr!("the server's clock is {skew} behind this machine's"; skew),
     };
     let target = &context.settings.target;
     context.channel.report.note(Some(target), text);

@@ -149,17 +149,15 @@ impl Provider for HelloCloud {
             let password = context.required("PASSWORD")?;
             fields = fields.text("username", user).secret("password", password);
         }
-        context.note(tr!("logging in with the grant {grant}", grant));
+        context.note(tr!("logging in with the grant {grant}"; grant));
         let (answer, folder) = exchange(context, None, &fields).await?;
         let mut session = session_in(context, &answer, &folder)?;
         session.user = user.map(str::to_owned);
         if folder != self::folder(context, None) {
-            context.warn(tr!(
-                "the server has no {usual} (URL rewriting is off); {other} works, and {variable}={other} saves a request",
-                usual = TOKEN_PATH,
-                other = [&folder, "/access_token"].concat(),
-                variable = context.variable("TOKEN_PATH")
-            ));
+            let (usual, other) = (TOKEN_PATH, [&folder, "/access_token"].concat());
+            let variable = context.variable("TOKEN_PATH");
+            context.warn(tr!("the server has no {usual} (URL rewriting is off); {other} works, and {variable}={other} saves \
+                a request"; usual, other, variable));
         }
         Ok(session)
     }
@@ -240,17 +238,14 @@ fn lost_link(answer: &Response) -> Option<Error> {
         return None;
     }
     let error = response::status_error(&answer.host, &answer.path, 404);
-    Some(error.hint(tr!(
-        "links in SuiteCRM's answers lack Api/: ask for /Api/V8/{rest}",
-        rest
-    )))
+    Some(error.hint(tr!("links in SuiteCRM's answers lack Api/: ask for /Api/V8/{rest}"; rest)))
 }
 
 /// Without a number the next page would be the first one again (recording).
 fn ask_page(mut pairs: Query, page: usize) -> Result<Query> {
     let first = pairs.iter().position(|(name, _)| name == "page[number]");
     let first = first.map_or(Ok(1), |at| pairs.remove(at).1.parse::<u32>());
-    let first = first.map_err(|_| error!(Usage, "page[number] is not a number"))?;
+    let first = first.map_err(|_| error!(Usage: "page[number] is not a number"))?;
     let number = (first as usize + page).to_string();
     pairs.push(("page[number]".to_owned(), number));
     Ok(pairs)
@@ -321,11 +316,9 @@ async fn call(
         return Ok((answer, first));
     }
     let other = other_folder(&first);
-    context.note(tr!(
-        "there is no {usual}; trying {other}",
-        usual = below(&first),
-        other = below(&other)
-    ));
+    context.note(
+        tr!("there is no {usual}; trying {other}"; usual = below(&first), other = below(&other)),
+    );
     let second = ask(&other).await?;
     match is_elsewhere(&second) && answer.leads_to("action=Login") {
         true => Err(no_rules(&answer.host).status(answer.status)),

@@ -151,7 +151,7 @@ pub enum Judgement {
 
 /// The error of a login that the system refused, with what it said.
 fn refused_login(answer: &Response, said: Option<String>) -> Error {
-    let error = error!(Refused, "{host} refused the login", host = answer.host);
+    let error = error!(Refused: "{host} refused the login"; host = answer.host);
     error.said(&said.unwrap_or_default()).status(answer.status)
 }
 

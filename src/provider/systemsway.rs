@@ -131,8 +131,8 @@ fn hash(context: &Context<'_>) -> Result<Secret> {
     if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let variable = context.variable("PASSWORD_SHA256");
         let password = context.variable("PASSWORD");
-        let error = error!(BadSetting, "{variable} is not a SHA-256: it must have 64 hex digits", variable;
-            hint "make it with `printf %s 'the password' | sha256sum`, or set {password}", password);
+        let error = error!(BadSetting: "{variable} is not a SHA-256: it must have 64 hex digits"; variable =>
+            hint "make it with `printf %s 'the password' | sha256sum`, or set {password}"; password);
         return Err(error);
     }
     let [upper, lower] = [digits.to_uppercase(), digits.to_lowercase()].map(Secret::new);

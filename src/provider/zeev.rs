@@ -145,7 +145,7 @@ async fn impersonate(context: &Context<'_>, person: &str) -> Result<Session, Log
     // Some servers take an escaped slash for one.
     let mut parts = person.split(['/', '\\']).map(str::trim);
     if parts.any(|part| matches!(part, "." | "..")) || person.trim().is_empty() {
-        return Err(error!(Usage, "--as needs a person's id or user name").into());
+        return Err(error!(Usage: "--as needs a person's id or user name").into());
     }
     let token = match context.prerequisite {
         Some(session) => &session.token,
@@ -178,14 +178,14 @@ fn session_of(person: &Json) -> Result<Session> {
 /// At this path the statuses speak of people, not of paths.
 fn explain(context: &Context<'_>, error: Error, person: &str) -> Error {
     let explained = match error.http_status {
-        Some(404) => error!(Usage, "Zeev has no person `{person}` to impersonate", person;
+        Some(404) => error!(Usage: "Zeev has no person `{person}` to impersonate"; person =>
             hint "--as takes a person's id or user name, as in Zeev under Access > People"),
-        _ => error!(Refused, "this account may not impersonate `{person}`", person;
+        _ => error!(Refused: "this account may not impersonate `{person}`"; person =>
             hint "ask Zeev's administrator for the permission to impersonate"),
     };
     let (what, host) = (explained.message, context.settings.url.origin());
     Error {
-        message: tr!("{what} ({host})", what, host),
+        message: tr!("{what} ({host})"; what, host),
         cause: explained.cause,
         hint: explained.hint,
         ..error

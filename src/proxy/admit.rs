@@ -30,7 +30,7 @@ impl<'a> Gateway<'a> {
         let host = (headers.get(HOST)).map(|host| host.to_str().unwrap_or_default());
         // A name that somebody else's DNS has made point here is how web pages get in.
         if !host.is_none_or(is_loopback) {
-            let error = error!(Usage, "the gateway serves this machine alone, and the request is for another host";
+            let error = error!(Usage: "the gateway serves this machine alone, and the request is for another host" =>
                 hint "call it at the address that it has printed");
             return Err((421, error).into());
         }
@@ -42,29 +42,22 @@ impl<'a> Gateway<'a> {
         let asked_by_us = |site: &[u8]| site == b"same-origin" || site == b"none";
         let mut sites = headers.get_all(site).iter().map(|site| site.as_bytes());
         if !own || !sites.all(asked_by_us) {
-            let error = error!(
-                Usage,
-                "a web page of another origin may not use the gateway"
-            );
+            let error = error!(Usage: "a web page of another origin may not use the gateway");
             return Err((403, error).into());
         }
         let (door, path, prefix) = self.find(head.uri.path()).ok_or_else(|| {
-            let error = error!(Usage, "there is nothing at this address";
+            let error = error!(Usage: "there is nothing at this address" =>
                 hint "use a URL that the gateway has printed: it contains the key");
             (404, error)
         })?;
         if named_by_connection(headers).any(|name| name.eq_ignore_ascii_case("upgrade")) {
-            let error = error!(
-                Usage,
-                "the gateway does not switch to a protocol other than HTTP/1.1"
-            );
+            let error =
+                error!(Usage: "the gateway does not switch to a protocol other than HTTP/1.1");
             return Err((501, error).into());
         }
         if self.options.read_only && !is_harmless(method) {
-            let error = error!(
-                Usage,
-                "the gateway was started with --read-only: {method} may change something", method
-            );
+            let error = error!(Usage:
+                "the gateway was started with --read-only: {method} may change something"; method);
             return Err((405, error).into());
         }
         let ours = format!("http://{}{prefix}", host.unwrap_or("localhost"));

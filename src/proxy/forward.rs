@@ -65,7 +65,7 @@ impl<'a> Gateway<'a> {
         let to = self.admit(&head)?;
         line.asks(&head.method, &to.door.name, &to.path);
         let body = Sent::read(body, self.options.timeout).await;
-        let body = body.map_err(|_| (408, error!(Usage, "the request's body did not arrive")))?;
+        let body = body.map_err(|_| (408, error!(Usage: "the request's body did not arrive")))?;
         let placement = to.door.account.target().spec.placement;
         let bodiless = matches!(&body, Sent::Kept(body) if body.is_empty());
         let key = self.options.key.as_ref();
@@ -196,10 +196,9 @@ impl<'a> Passing<'_, 'a> {
                     if !answer.may_be_repeated() {
                         account.warn_not_repeated();
                     } else if matches!(self.body, Sent::Streamed(_)) {
-                        let error = error!(
-                            Refused, "the session was dead, and the request's body was too large to be kept for the new one";
-                            hint "send the request again: there is a new session now, and nothing has been done"
-                        );
+                        let error = error!(Refused:
+                            "the session was dead, and the request's body was too large to be kept for the new one" =>
+                            hint "send the request again: there is a new session now, and nothing has been done");
                         return Err(error.target(&self.to.door.name));
                     } else {
                         request = self.request(Some(&held));
@@ -227,10 +226,7 @@ impl<'a> Passing<'_, 'a> {
         let status = answer.response.status;
         if status < 200 {
             let host = &answer.response.host;
-            let error = error!(
-                BadAnswer,
-                "{host} switched to another protocol, which crmauth did not ask for", host
-            );
+            let error = error!(BadAnswer: "{host} switched to another protocol, which crmauth did not ask for"; host);
             return Err(error.target(&self.to.door.name));
         }
         let (mut headers, rest) = answer.response.into_parts();
@@ -278,18 +274,10 @@ impl Drop for Line<'_> {
         }
         let (asked, elapsed) = (self.asked.trim_end(), self.started.elapsed().as_millis());
         self.report.chat(match (self.status, self.new) {
-            (None, _) => tr!(
-                "{asked}: the client went away after {elapsed} ms",
-                asked,
-                elapsed
-            ),
-            (Some(status), false) => tr!("{asked} {status} {elapsed} ms", asked, status, elapsed),
+            (None, _) => tr!("{asked}: the client went away after {elapsed} ms"; asked, elapsed),
+            (Some(status), false) => tr!("{asked} {status} {elapsed} ms"; asked, status, elapsed),
             (Some(status), true) => tr!(
-                "{asked} {status} {elapsed} ms, new session",
-                asked,
-                status,
-                elapsed
-            ),
+                "{asked} {status} {elapsed} ms, new session"; asked, status, elapsed),
         });
     }
 }

@@ -38,15 +38,11 @@ pub(super) enum Fault {
 impl Fault {
     pub(super) fn refusal(self) -> (u16, Error) {
         let error = match self {
-            Self::Ambiguous => error!(
-                Usage,
-                "the request is not plain HTTP/1.1: servers may read it in two ways"
-            ),
-            Self::Upwards => error!(Usage, "the request's path contains .. in some spelling"),
-            Self::TooLarge => error!(
-                Usage,
-                "the request's head is larger than 64 KiB, or has more than 100 lines"
-            ),
+            Self::Ambiguous => error!(Usage:
+                "the request is not plain HTTP/1.1: servers may read it in two ways"),
+            Self::Upwards => error!(Usage: "the request's path contains .. in some spelling"),
+            Self::TooLarge => error!(Usage:
+                "the request's head is larger than 64 KiB, or has more than 100 lines"),
         };
         (if self == Self::TooLarge { 431 } else { 400 }, error)
     }

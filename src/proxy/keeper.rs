@@ -112,7 +112,7 @@ impl<'a> Door<'a> {
 
     /// Asks the keeper. A client that goes away meanwhile interrupts no login.
     async fn ask(&self, want: Want) -> Result<Given<'a>> {
-        let gone = || error!(Other, "the gateway is shutting down");
+        let gone = || error!(Other: "the gateway is shutting down");
         let (reply, replied) = oneshot::channel();
         let at = Instant::now();
         let ask = Ask { at, want, reply };
@@ -196,10 +196,9 @@ impl<'a> Door<'a> {
             return Ok(None);
         }
         past.died_young = false;
-        let error = error!(
-            Refused, "somebody else logs in as this user: a new session has died within ten minutes, twice";
-            hint "use a separate user for each program or person; the gateway tries again in ten minutes"
-        );
+        let error = error!(Refused:
+            "somebody else logs in as this user: a new session has died within ten minutes, twice" =>
+            hint "use a separate user for each program or person; the gateway tries again in ten minutes");
         Ok(Some(error.target(&self.name)))
     }
 }

@@ -212,7 +212,7 @@ impl Report {
         // Some errors repeat their cause's text in their own.
         links.dedup_by(|link, last| last.contains(&**link));
         let chain = Foreign::new(&links.join(": ")).clean(&self.redactor);
-        let text = self.words(&tr!("caused by: {chain}", chain));
+        let text = self.words(&tr!("caused by: {chain}"; chain));
         self.say(Kind::Note, target, &text);
     }
 
@@ -246,7 +246,7 @@ impl Report {
 
     /// A failure that the run survives, behind what it means for the user.
     pub fn warn_of(&self, target: Option<&Target>, text: Text, error: &Error) {
-        let text = tr!("{text}: {error}", text, error = self.message(error));
+        let text = tr!("{text}: {error}"; text, error = self.message(error));
         self.warn(target, text);
         self.causes(name(target).as_deref(), error);
     }

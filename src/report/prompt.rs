@@ -60,7 +60,7 @@ impl Report {
                 self.line(&folded(&format!("{number}) {}", self.words(choice))));
             }
             let (last, enter) = (choices.len(), usual + 1);
-            let number = tr!("A number from 1 to {last} [{enter}]:", last, enter);
+            let number = tr!("A number from 1 to {last} [{enter}]:"; last, enter);
             let Some(answer) = self.ask(number).await? else {
                 return Ok(None);
             };
@@ -78,7 +78,7 @@ impl Report {
             if let Some(place) = choices.iter().position(is) {
                 return Ok(Some(place));
             }
-            let right = tr!("type a number from 1 to {last}", last);
+            let right = tr!("type a number from 1 to {last}"; last);
             self.line(&folded(&self.words(&right)));
         }
     }
@@ -131,7 +131,7 @@ impl Report {
         let line = |line: Zeroizing<String>| line.trim_end_matches(['\r', '\n']).to_owned();
         match answer.flatten() {
             Ok(answer) => Ok(answer.map(|answer| Secret::new(line(answer)))),
-            Err(error) => Err(error!(Other, "the terminal cannot be read").because(error)),
+            Err(error) => Err(error!(Other: "the terminal cannot be read").because(error)),
         }
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn printed_what(why: &Text) -> Text {
     if *why == value::blank() {
         tr!("printed nothing")
     } else {
-        tr!("printed something that {why}", why)
+        tr!("printed something that {why}"; why)
     }
 }
 
@@ -58,7 +58,7 @@ async fn run(text: &Secret, patience: Duration, deadline: Instant) -> Result<Byt
     let alone = group::apart(&mut command);
     let spawned = command.spawn();
     let mut child =
-        spawned.map_err(|error| tr!("cannot be run by `sh` ({why})", why = why(&error)))?;
+        spawned.map_err(|error| tr!("cannot be run by `sh` ({why})"; why = why(&error)))?;
     #[cfg(unix)]
     let group = group::Group::new(alone, &child);
     let ended = tokio::time::timeout_at(deadline, output(&mut child)).await;
@@ -70,19 +70,19 @@ async fn run(text: &Secret, patience: Duration, deadline: Instant) -> Result<Byt
     let (printed, status) = match ended {
         Err(_) => {
             let limit = seconds(patience);
-            return Err(tr!("did not finish within {limit} s", limit));
+            return Err(tr!("did not finish within {limit} s"; limit));
         }
-        Ok(Err(error)) => return Err(tr!("could not be read ({why})", why = why(&error))),
+        Ok(Err(error)) => return Err(tr!("could not be read ({why})"; why = why(&error))),
         Ok(Ok(ended)) => ended,
     };
     let Some(status) = status else {
         let size = MAX / 1024;
-        return Err(tr!("printed more than {size} KiB and was stopped", size));
+        return Err(tr!("printed more than {size} KiB and was stopped"; size));
     };
     Err(match status.code() {
         Some(0) => return Ok(printed),
         Some(NOT_FOUND) => tr!("ended with exit status 127: there is no such command"),
-        Some(code) => tr!("ended with exit status {code}", code),
+        Some(code) => tr!("ended with exit status {code}"; code),
         None => tr!("was ended by a signal"),
     })
 }

@@ -32,11 +32,11 @@ impl<'a> EnvFile<'a> {
     }
 
     pub fn bad(&self, why: &Text) -> Error {
-        error!(BadSetting, "{shown} {why}", shown = self.path, why)
+        error!(BadSetting: "{shown} {why}"; shown = self.path, why)
     }
 
     pub fn refuse(&self, line: usize, why: Text) -> Error {
-        self.bad(&tr!("line {line}: {why}", line, why))
+        self.bad(&tr!("line {line}: {why}"; line, why))
     }
 
     pub fn origin(&self, line: usize) -> Origin {
@@ -90,7 +90,7 @@ pub(super) fn read(bytes: &[u8], file: EnvFile<'_>) -> Result<Vec<Setting>> {
         }
         if settings.len() + misplaced.len() > SETTINGS_MAX {
             let most = SETTINGS_MAX;
-            let error = file.bad(&tr!("has more than {most} settings of crmauth's", most));
+            let error = file.bad(&tr!("has more than {most} settings of crmauth's"; most));
             let hint =
                 tr!("put fewer accounts into one file, and name the right file with --env-file");
             return Err(error.hint(hint));
@@ -113,8 +113,8 @@ fn value(
     let refuse = |why, hint| Err(file.refuse(number, why).hint(hint));
     let Some(raw) = line.value else {
         return refuse(
-            tr!("{name} has no `=` after it", name),
-            tr!("write {name}='…', or remove the line", name),
+            tr!("{name} has no `=` after it"; name),
+            tr!("write {name}='…', or remove the line"; name),
         );
     };
     let text = match value::parse(raw, name, key) {
@@ -130,8 +130,8 @@ fn value(
         return Ok(None);
     }
     refuse(
-        tr!("{name} is already set in line {first}", name, first),
-        tr!("keep line {first} or line {number}", first, number),
+        tr!("{name} is already set in line {first}"; name, first),
+        tr!("keep line {first} or line {number}"; first, number),
     )
 }
 
@@ -248,7 +248,7 @@ impl<'a> Ours<'a> {
 
     /// A setting that is written where other readers would not see it.
     fn hidden(&self, line: usize, key: Key, why: Text, hint: Text) -> Setting {
-        let why = tr!("{name} {why}", name = key.1, why);
+        let why = tr!("{name} {why}"; name = key.1, why);
         let fault = self.file.refuse(line, why).hint(hint);
         self.file.setting(line, key, Err(fault))
     }
@@ -296,12 +296,8 @@ fn swallowed(
     inside.filter_map(move |(place, line)| {
         let key = ours.key(line).filter(|_| line.value.is_some())?;
         let (name, at) = (&key.1, first + 1);
-        let hint = tr!(
-            "close the quote in line {at}, or move {name} out of it",
-            at,
-            name
-        );
-        let why = tr!("is inside the quoted value that opens in line {at}", at);
+        let hint = tr!("close the quote in line {at}, or move {name} out of it"; at, name);
+        let why = tr!("is inside the quoted value that opens in line {at}"; at);
         Some(ours.hidden(place + 1, key, why, hint))
     })
 }
@@ -343,7 +339,7 @@ fn otherwise_written(line: &[u8], number: usize, ours: &Ours) -> Option<Setting>
     if before.trim_start_matches([' ', '\t']).is_empty() && !is_set {
         return None;
     }
-    let hint = tr!("write the line as {name}='…'", name);
+    let hint = tr!("write the line as {name}='…'"; name);
     let why = tr!("is not written as NAME=VALUE, so the line is ignored");
     Some(ours.hidden(number, (key, name), why, hint))
 }

@@ -134,15 +134,13 @@ pub fn target(text: &str) -> Result<Target> {
     let spec = spec.ok_or_else(|| unknown(name))?;
     if let Some(account) = account.filter(|account| !is_account(account)) {
         let error = if account.is_empty() {
-            error!(Usage, "the account's name is missing after @")
+            error!(Usage: "the account's name is missing after @")
         } else {
             let account = shown(account);
-            error!(Usage, "`{account}` is not a valid account name", account)
+            error!(Usage: "`{account}` is not a valid account name"; account)
         };
         return Err(error.hint(tr!(
-            "an account's name consists of a-z, 0-9 and single _, as in `{id}@filial`",
-            id = spec.id
-        )));
+            "an account's name consists of a-z, 0-9 and single _, as in `{id}@filial`"; id = spec.id)));
     }
     Ok(Target::new(spec, account.map(str::to_owned)))
 }
@@ -175,22 +173,20 @@ fn unknown(name: &str) -> Error {
     let before = name.split_once('=').map(|(before, _)| before);
     let url = name.contains("://").then_some(name);
     if let Some(setting) = url.or(before) {
-        return error!(
-            Usage, "`{setting}` is not a target", setting = shown(setting);
-            hint "the URL and the other settings come from the environment or .env: `crmauth providers` lists them"
-        );
+        return error!(Usage: "`{setting}` is not a target"; setting = shown(setting) =>
+            hint "the URL and the other settings come from the environment or .env: `crmauth providers` lists them");
     }
-    let error = error!(Usage, "no system is called `{name}`", name = shown(name));
+    let error = error!(Usage: "no system is called `{name}`"; name = shown(name));
     let parts = name.split([',', ';', '+', ' ']);
     let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
     let several = parts.len() > 1 && parts.iter().all(|part| target(part).is_ok());
     let several = Some(parts.join(" ")).filter(|_| several);
     let all = || nearest(name, ["--all"]).map(str::to_owned);
     match several.or_else(|| target_meant(name)).or_else(all) {
-        Some(known) => error.hint(tr!("did you mean `{known}`?", known)),
+        Some(known) => error.hint(tr!("did you mean `{known}`?"; known)),
         None => {
             let ids: Vec<&str> = provider::specs().iter().map(|spec| spec.id).collect();
-            error.hint(tr!("the systems are {ids}", ids = ids.join(", ")))
+            error.hint(tr!("the systems are {ids}"; ids = ids.join(", ")))
         }
     }
 }

@@ -62,7 +62,7 @@ impl Plan {
                     tr!("begins or ends with an invisible character, which is part of its value")
                 }
             };
-            Some(tr!("{variable} ({origin}) {what}", variable, origin, what))
+            Some(tr!("{variable} ({origin}) {what}"; variable, origin, what))
         })
     }
 

@@ -38,11 +38,9 @@ pub async fn find(target: &Target, sources: &Sources) -> Result<Plan> {
     resolution.refuse_planted_route().map_err(named)?;
     let plan = resolution.plan(error).await.map_err(named)?;
     if sources.gateway.as_ref() == Some(&plan.url.origin()) {
-        return Err(named(error!(
-            BadSetting, "{url} is the gateway that runs this command, which has the session already",
-            url = target.variable("URL");
-            hint "call that URL with any HTTP client; the gateway places the session"
-        )));
+        return Err(named(error!(BadSetting:
+            "{url} is the gateway that runs this command, which has the session already"; url = target.variable("URL") =>
+            hint "call that URL with any HTTP client; the gateway places the session")));
     }
     Ok(plan)
 }
@@ -215,7 +213,7 @@ impl<'a> Resolution<'a> {
                 let names = own.filter_map(|field| Some(&*self.hit(field)?.written));
                 let names: Vec<&str> = names.collect();
                 match &names[..] {
-                    [one, other] => tr!("{one} with {other}", one, other),
+                    [one, other] => tr!("{one} with {other}"; one, other),
                     _ => Text::list(&names, ", "),
                 }
             };
@@ -279,7 +277,7 @@ impl<'a> Resolution<'a> {
             }
         }
         // Every provider declares its URL as needed, so it is not missing here.
-        let no_url = || error!(MissingSetting, "no URL is set");
+        let no_url = || error!(MissingSetting: "no URL is set");
         Ok(Plan {
             target: self.target.clone(),
             url: self.url()?.ok_or_else(no_url)?,
@@ -315,18 +313,15 @@ fn cure(hit: &Setting) -> Text {
         Some(unmeant) => unmeant.cure(&variable),
         None if hit.field.kind == Kind::Url => {
             let example = spec.example_url;
-            tr!("a base URL looks like {example}", example)
+            tr!("a base URL looks like {example}"; example)
         }
-        None => tr!("{variable}: {help}", variable, help = spec.about(hit.field)),
+        None => tr!("{variable}: {help}"; variable, help = spec.about(hit.field)),
     }
 }
 
 /// What to do about a setting that names where its value is, by a `_FILE` or a `_CMD`.
 pub(super) fn instead(variable: &str) -> Text {
-    tr!(
-        "fix what {variable} names, or set the value itself, without the _FILE or _CMD",
-        variable
-    )
+    tr!("fix what {variable} names, or set the value itself, without the _FILE or _CMD"; variable)
 }
 
 /// What is wrong with the file that a setting names. What does not look like a path may be the secret itself, typed into
@@ -337,8 +332,8 @@ pub(super) fn named(path: &str, why: &Text) -> Text {
     let is_path = starts.any(|start| path.starts_with(start))
         || folders.any(|folder| folder != "/" && folder.is_dir());
     match is_path {
-        true => tr!("names {path}, which {why}", path, why),
-        false => tr!("names a file that {why}", why),
+        true => tr!("names {path}, which {why}"; path, why),
+        false => tr!("names a file that {why}"; why),
     }
 }
 
@@ -362,8 +357,6 @@ fn hits(target: &Target, sources: &Sources) -> Result<Vec<Setting>> {
 
 /// A refusal of two settings that stand for the same.
 pub(super) fn both_set(first: &impl Argument, second: &impl Argument) -> Error {
-    error!(
-        BadSetting, "both {first} and {second} are set, and only one may be", first = *first, second = *second;
-        hint "keep either {first} or {second}", first = *first, second = *second
-    )
+    error!(BadSetting: "both {first} and {second} are set, and only one may be"; first = *first, second = *second =>
+        hint "keep either {first} or {second}"; first = *first, second = *second)
 }

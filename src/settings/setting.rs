@@ -40,7 +40,7 @@ impl Origin {
     pub fn text(&self) -> Text {
         match self {
             Self::Environment => tr!("the environment"),
-            Self::File { path, line, .. } => tr!("{path} line {line}", path, line),
+            Self::File { path, line, .. } => tr!("{path} line {line}"; path, line),
             Self::Answer => tr!("your answer"),
             Self::Sandbox => tr!("the sandbox"),
             Self::Default => tr!("its default"),
@@ -107,7 +107,7 @@ impl Setting {
     /// Where it came from, for `-v`: `GLUO_URL from ./.env line 3`.
     pub fn note(&self) -> Text {
         let (variable, origin) = (&self.written, self.origin.text());
-        tr!("{variable} from {origin}", variable, origin)
+        tr!("{variable} from {origin}"; variable, origin)
     }
 
     /// A refusal that names it and where it was found.
@@ -119,8 +119,5 @@ impl Setting {
 /// A refusal that names the variable and where it was found.
 pub(super) fn bad_value(variable: &str, origin: &Origin, why: Text) -> Error {
     let origin = origin.text();
-    error!(
-        BadSetting,
-        "{variable} from {origin} {why}", variable, origin, why
-    )
+    error!(BadSetting: "{variable} from {origin} {why}"; variable, origin, why)
 }

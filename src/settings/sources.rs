@@ -306,10 +306,11 @@ impl Sources {
         };
         if let Some(other) = hits.next().filter(|other| other.rank == hit.rank) {
             let (first, second) = (&hit.written, &other.written);
-            return Err(error!(
-                BadSetting, "both {first} (from {origin}) and {second} (from {other_origin}) are set", first, origin = hit.origin.text(), second, other_origin = other.origin.text();
-                hint "keep only one of {first} and {second}", first, second
-            ));
+            return Err(
+                error!(BadSetting: "both {first} (from {origin}) and {second} (from {other_origin}) are set";
+                    first, origin = hit.origin.text(), second, other_origin = other.origin.text() =>
+                    hint "keep only one of {first} and {second}"; first, second),
+            );
         }
         hit.fault.clone().map_or(Ok(Some(hit)), Err)
     }
@@ -342,10 +343,7 @@ impl Sources {
         match meant_own(name) {
             Some(own) if own != name => self.warnings.push(no_setting(name, &origin, &own)),
             Some(_) if origin != Origin::Environment => self.warnings.push(tr!(
-                "{name} ({place}) has no effect: it is read from the environment only",
-                name,
-                place = origin.text()
-            )),
+                "{name} ({place}) has no effect: it is read from the environment only"; name, place = origin.text())),
             _ => {}
         }
         self.unknown.extend(Unknown::new(name, origin, style));

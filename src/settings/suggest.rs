@@ -228,7 +228,7 @@ impl Sources {
             let others = target.spec.seeds().map(|(_, name)| name);
             let others: Vec<_> = others.filter(|name| *name != seed).collect();
             let (hint, others) = (other.text(seed), and(&others));
-            (other.name != seed).then(|| tr!("{hint} It goes with {others}", hint, others))
+            (other.name != seed).then(|| tr!("{hint} It goes with {others}"; hint, others))
         })
     }
 
@@ -240,21 +240,12 @@ impl Sources {
         known.retain(|other| other.spec.id == target.spec.id);
         let account = nearest(typed, known.into_iter().filter_map(|other| other.account))?;
         let near = Target::new(target.spec, Some(account));
-        Some(tr!(
-            "{target} has no settings; did you mean `{near}`?",
-            target,
-            near
-        ))
+        Some(tr!("{target} has no settings; did you mean `{near}`?"; target, near))
     }
 }
 
 /// Says that a variable is no setting and what it was meant to be.
 pub(super) fn no_setting(name: &str, origin: &Origin, meant: &str) -> Text {
     let origin = origin.text();
-    tr!(
-        "{name} ({origin}) is not a setting; did you mean {meant}?",
-        name,
-        origin,
-        meant
-    )
+    tr!("{name} ({origin}) is not a setting; did you mean {meant}?"; name, origin, meant)
 }

@@ -109,13 +109,13 @@ impl Unmeant {
     pub fn cure(self, variable: &str) -> Text {
         match self {
             Self::Placeholder => tr!(
-                "the shell, CI system or template that should have replaced it does not know that name: check \
-                 the name, and whether this job may see it"
+                "the shell, CI system or template that should have replaced it does not know that \
+                name: check the name, and whether this job may see it"
             ),
-            Self::Reference => tr!(
-                "have {variable}_CMD print the value (`op read …`, `vault kv get …`, `sops decrypt …`), or run crmauth through the program that fills it in",
-                variable
-            ),
+            Self::Reference => {
+                tr!("have {variable}_CMD print the value (`op read …`, `vault kv get …`, `sops decrypt …`), \
+                or run crmauth through the program that fills it in"; variable)
+            }
             Self::LineEnd => tr!("remove it: `echo` adds one, `printf %s` does not"),
         }
     }
@@ -153,19 +153,17 @@ pub(super) fn refuse_quotes(text: &str, variable: &str) -> Result<(), (Text, Tex
         return Ok(());
     };
     if text.trim().starts_with(TYPOGRAPHIC) {
-        let cure = tr!("use straight single quotes: {variable}='…'", variable);
+        let cure = tr!("use straight single quotes: {variable}='…'"; variable);
         return Err((tr!("begins and ends with typographic quotes (“ ”)"), cure));
     }
     let cure = tr!(
-        "one pair of quotes is enough, and the environment's value needs none: write {variable}='…'",
-        variable
-    );
+        "one pair of quotes is enough, and the environment's value needs none: write {variable}='…'"; variable);
     Err((tr!("begins and ends with quotes"), cure))
 }
 
 fn one_of(word: &str, words: &[&'static str]) -> Result<&'static str, Text> {
     let known = words.iter().find(|known| known.eq_ignore_ascii_case(word));
-    let none = || tr!("is not one of {words}", words = words.join(", "));
+    let none = || tr!("is not one of {words}"; words = words.join(", "));
     known.copied().ok_or_else(none)
 }
 

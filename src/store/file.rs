@@ -84,7 +84,7 @@ impl FileStore {
     pub(super) fn read(&self, key: &Key) -> Found {
         let name = key.name();
         let path = self.folder.join(entry_file(&name));
-        let unusable = |why| Found::unusable(tr!("{path} {why}", path = path.display(), why));
+        let unusable = |why| Found::unusable(tr!("{path} {why}"; path = path.display(), why));
         match self.content(&name) {
             None => Found::default(),
             Some(Err(why)) => unusable(why),
@@ -201,7 +201,7 @@ impl FileStore {
             let random = f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX);
             let next = Instant::now() + pause + pause.mul_f64(random);
             if next > deadline {
-                let busy = error!(Busy, "another crmauth has locked {path}", path = path.display();
+                let busy = error!(Busy: "another crmauth has locked {path}"; path = path.display() =>
                     hint "wait for it or end it; --timeout SECONDS allows more time");
                 return Err(busy);
             }
@@ -266,7 +266,7 @@ impl FileStore {
 
     fn failed(&self, what: Text, error: io::Error) -> Error {
         let place = self.place();
-        let failed = error!(Storage, "the store {place} {what}", place, what;
+        let failed = error!(Storage: "the store {place} {what}"; place, what =>
             hint "free space or grant access there, or choose another place with CRMAUTH_STORE");
         failed.because(error)
     }
@@ -316,7 +316,7 @@ pub fn judge(folder: &Path) -> Result<Option<Text>> {
     };
     let path = folder.display();
     if !files::is_ours(&found) && !files::is_roots(&found) {
-        let error = error!(Storage, "the store file:{path} belongs to another user", path;
+        let error = error!(Storage: "the store file:{path} belongs to another user"; path =>
             hint "`chown` it to yourself, or choose another place with CRMAUTH_STORE");
         return Err(error);
     }
@@ -324,9 +324,9 @@ pub fn judge(folder: &Path) -> Result<Option<Text>> {
     let open = found.is_dir() && files::writable_by_others(&found);
     Ok(open.then(|| {
         tr!(
-            "others may put sessions into the store file:{path}: `chmod go-w {path}`, or another place with CRMAUTH_STORE",
-            path
-        )
+            "others may put sessions into the store file:{path}: `chmod go-w {path}`, or another place with \
+            CRMAUTH_STORE";
+            path)
     }))
 }
 

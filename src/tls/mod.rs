@@ -47,7 +47,7 @@ impl Trust {
         let mut extra = Vec::new();
         if let Some(path) = ca_file {
             let refuse = |why: Text| {
-                error!(BadSetting, "--ca-file {path} {why}", path = path.display(), why;
+                error!(BadSetting: "--ca-file {path} {why}"; path = path.display(), why =>
                     hint "it must be a file of PEM certificates")
             };
             let pem = files::wait_for(path, CA_FILE_MAX, patience, files::deadline(patience)).await;
@@ -80,7 +80,7 @@ impl Trust {
         let algorithms = ring.signature_verification_algorithms;
         let verifier = Verifier::new(&self.places, self.extra.clone(), algorithms).await;
         let none = || {
-            error!(Certificate, "this system has no certificates to check servers against";
+            error!(Certificate: "this system has no certificates to check servers against" =>
                 hint "install the package ca-certificates, or name a PEM file with --ca-file")
         };
         let verifier = verifier.ok_or_else(|| self.places.fault().unwrap_or_else(none))?;
@@ -107,7 +107,7 @@ impl Trust {
         let protocols = protocols.iter().map(|name| name.as_bytes().to_vec());
         config.alpn_protocols = protocols.collect();
         let Ok(name) = ServerName::try_from(host.to_owned()) else {
-            let error = error!(BadSetting, "{host} is not a name that TLS can check", host);
+            let error = error!(BadSetting: "{host} is not a name that TLS can check"; host);
             return Ok(Err(error));
         };
         let connector = TlsConnector::from(Arc::new(config));

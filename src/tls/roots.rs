@@ -52,17 +52,12 @@ impl CaLocations {
         let (found, is_empty) = (std::fs::metadata(path), path.as_os_str().is_empty());
         let path = path.display();
         let error = match found {
-            _ if is_empty => error!(Certificate, "{name} is set and empty", name),
-            Err(why) => error!(Certificate, "{name} names {path}", name, path).because(why),
-            Ok(_) => error!(
-                Certificate,
-                "{name} names {path}, which contains no CA's certificate", name, path
-            ),
+            _ if is_empty => error!(Certificate: "{name} is set and empty"; name),
+            Err(why) => error!(Certificate: "{name} names {path}"; name, path).because(why),
+            Ok(_) => error!(Certificate:
+                "{name} names {path}, which contains no CA's certificate"; name, path),
         };
-        Some(error.hint(tr!(
-            "unset {name} to use the system's certificates, or name others with --ca-file",
-            name
-        )))
+        Some(error.hint(tr!("unset {name} to use the system's certificates, or name others with --ca-file"; name)))
     }
 }
 

@@ -67,13 +67,13 @@ impl Typed {
         };
         if typed.body.as_ref().is_some_and(Body::is_multipart) && typed.has_header(&CONTENT_TYPE) {
             return Err(
-                error!(Usage, "-H names Content-Type, which --upload sets"; hint "leave it out"),
+                error!(Usage: "-H names Content-Type, which --upload sets" => hint "leave it out"),
             );
         }
         if args.retry > 0 && !is_harmless(&typed.method) {
             return Err(
-                error!(Usage, "--retry repeats only GET, HEAD and OPTIONS, not {method}", method = typed.method;
-                hint "a request that may have changed something is not sent twice"),
+                error!(Usage: "--retry repeats only GET, HEAD and OPTIONS, not {method}"; method = typed.method =>
+                    hint "a request that may have changed something is not sent twice"),
             );
         }
         Ok(typed)
@@ -137,20 +137,19 @@ fn check_path(path: &str, spec: &Spec) -> Result<()> {
     let why = match PathFault::of(path).or(quote.map(PathFault::Character)) {
         Some(PathFault::Character(c)) => {
             let (why, escaped) = (misplaced(c), percent(&c.to_string()));
-            return Err(error!(Usage, "PATH {why}", why;
-                hint "-Q NAME=VALUE adds a parameter and encodes it; elsewhere in PATH write {escaped}", escaped));
+            return Err(error!(Usage: "PATH {why}"; why =>
+                hint "-Q NAME=VALUE adds a parameter and encodes it; elsewhere in PATH write {escaped}"; escaped));
         }
         Some(PathFault::Outside) => tr!("leads out of the target's URL (..)"),
         Some(_) => tr!("is a URL; it must be a path below the target's URL"),
         None if spec.placement == Placement::Path && !place.contains("{session}") => {
-            return Err(error!(Usage, "PATH has no {{session}} before its query";
-                hint "{product} takes it as a segment of the path", product = spec.product));
+            return Err(error!(Usage: "PATH has no {{session}} before its query" =>
+                hint "{product} takes it as a segment of the path"; product = spec.product));
         }
         None => return Ok(()),
     };
-    Err(
-        error!(Usage, "PATH {why}", why; hint "PATH is joined to the target's URL, as in `crmauth api --help`"),
-    )
+    Err(error!(Usage: "PATH {why}"; why =>
+        hint "PATH is joined to the target's URL, as in `crmauth api --help`"))
 }
 
 /// What is wrong with a character in a path.
@@ -159,7 +158,7 @@ fn misplaced(c: char) -> Text {
         ' ' => tr!("contains a space"),
         '#' => tr!("contains a fragment (#)"),
         '\\' => tr!("contains a backslash"),
-        '"' | '\'' => tr!("contains a quote ({c})", c),
+        '"' | '\'' => tr!("contains a quote ({c})"; c),
         _ if c.is_whitespace() => tr!("contains white space"),
         _ => tr!("contains a control character"),
     }
@@ -171,7 +170,7 @@ fn method(args: &Args, has_body: bool) -> Result<Method> {
     match Method::from_bytes(method.to_ascii_uppercase().as_bytes()) {
         // CONNECT asks for a tunnel and not for a path.
         Ok(method) if method != Method::CONNECT => Ok(method),
-        _ => Err(error!(Usage, "-X is not an HTTP method";
+        _ => Err(error!(Usage: "-X is not an HTTP method" =>
             hint "a method is one word, such as GET, POST, PUT or DELETE")),
     }
 }
@@ -183,17 +182,19 @@ fn read_header(header: &str, spec: &Spec) -> Result<(HeaderName, Secret)> {
     let bearer = spec.placement == Placement::Bearer;
     Err(match HeaderName::from_bytes(name.as_bytes()) {
         _ if !header.contains(':') => {
-            error!(Usage, "-H takes a name and a value with a colon between them";
-            hint "for example -H 'Accept: text/plain'")
+            error!(Usage: "-H takes a name and a value with a colon between them" =>
+                hint "for example -H 'Accept: text/plain'")
         }
-        Ok(parsed) if OURS.iter().any(|ours| parsed == *ours) => error!(
-            Usage, "-H names {name}, which is set from the URL and the body", name; hint "leave it out"),
-        Ok(parsed) if bearer && parsed == "Authorization" => error!(
-            Usage, "-H names Authorization, which carries the session";
+        Ok(parsed) if OURS.iter().any(|ours| parsed == *ours) => error!(Usage:
+            "-H names {name}, which is set from the URL and the body"; name =>
+            hint "leave it out"),
+        Ok(parsed) if bearer && parsed == "Authorization" => error!(Usage:
+            "-H names Authorization, which carries the session" =>
             hint "leave it out; to send another token, use curl"),
         Ok(parsed) if !bad => return Ok((parsed, Secret::new(value.to_owned()))),
         _ => {
-            error!(Usage, "-H is not a valid HTTP header"; hint "for example -H 'Accept: text/plain'")
+            error!(Usage: "-H is not a valid HTTP header" =>
+                hint "for example -H 'Accept: text/plain'")
         }
     })
 }
@@ -279,8 +280,8 @@ impl Field {
                 let read = read_data(option, value, run)?.read(&mut bytes, READ_MAX);
                 read.map_err(|error| unreadable(option, file, error))?;
                 let binary = |_| {
-                    error!(Usage, "{option} {name} is not UTF-8 text", option, name;
-                    hint "--upload sends any file")
+                    error!(Usage: "{option} {name} is not UTF-8 text"; option, name =>
+                        hint "--upload sends any file")
                 };
                 String::from_utf8(bytes).map_err(binary)?
             }
@@ -288,8 +289,8 @@ impl Field {
         };
         let json = option == "-J";
         if json && serde_json::from_str::<IgnoredAny>(&value).is_err() {
-            return Err(error!(Usage, "-J {name} is not JSON", name;
-                hint "a text needs two pairs of quotes, as in -J '{name}=\"…\"'; or send it with -F", name));
+            return Err(error!(Usage: "-J {name} is not JSON"; name =>
+                hint "a text needs two pairs of quotes, as in -J '{name}=\"…\"'; or send it with -F"; name));
         }
         let text = if json { value.trim().to_owned() } else { value };
         let name = name.to_owned();
@@ -306,8 +307,8 @@ fn split<'a>(option: &str, typed: &'a str) -> Result<(&'a str, &'a str)> {
     let pair = typed.split_once('=').filter(|(name, _)| !name.is_empty());
     let name = if typed.contains('=') { "NAME" } else { typed };
     pair.ok_or_else(|| {
-        error!(Usage, "{option} takes NAME=VALUE", option;
-        hint "for example {option} {name}=VALUE", option, name)
+        error!(Usage: "{option} takes NAME=VALUE"; option =>
+            hint "for example {option} {name}=VALUE"; option, name)
     })
 }
 
@@ -342,13 +343,13 @@ fn piped(reader: impl Read) -> io::Result<Part> {
 fn unreadable(option: &str, name: &str, error: io::Error) -> Error {
     let what = match name {
         "-" => tr!("stdin"),
-        name => tr!("{name}", name),
+        name => tr!("{name}"; name),
     };
     if error.kind() == io::ErrorKind::FileTooLarge {
-        return error!(Usage, "{what}, which {option} names, is larger than 32 MiB", what, option;
+        return error!(Usage: "{what}, which {option} names, is larger than 32 MiB"; what, option =>
             hint "-d @FILE and --upload send a regular file of any size");
     }
-    let unreadable = error!(Usage, "{what}, which {option} names, cannot be read", what, option;
+    let unreadable = error!(Usage: "{what}, which {option} names, cannot be read"; what, option =>
         hint "use the text itself, @FILE, or @- for stdin; send a text that begins with @ through stdin");
     unreadable.because(error)
 }
@@ -379,8 +380,10 @@ fn table(fields: &[(&[&str], &Field)], out: &mut String) -> Result<()> {
                 false => tr!("is both a value and a table"),
             };
             let (option, name) = (other.1.option, &other.1.name);
-            return Err(error!(Usage, "{option} {name} {what}", option, name, what;
-                hint "-J sends a list or a table at once, as in -J 'ids=[1,2]'"));
+            return Err(
+                error!(Usage: "{option} {name} {what}"; option, name, what =>
+                hint "-J sends a list or a table at once, as in -J 'ids=[1,2]'"),
+            );
         }
         out.push(if place == 0 { '{' } else { ',' });
         out.extend([&json!(key).to_string(), ":"]);
@@ -406,8 +409,8 @@ fn keys(field: &Field) -> Result<Vec<&str>> {
     let bad = |key: &&str| key.is_empty() || key.contains(['[', ']']);
     if keys.iter().any(bad) || name.contains('[') != inner.is_some() {
         return Err(
-            error!(Usage, "{option} {name} has brackets that name no member", option, name;
-            hint "name a member as in a[b]=c; for a list use -J, as in -J 'ids=[1,2]'"),
+            error!(Usage: "{option} {name} has brackets that name no member"; option, name =>
+                hint "name a member as in a[b]=c; for a list use -J, as in -J 'ids=[1,2]'"),
         );
     }
     Ok(keys)
@@ -427,10 +430,7 @@ fn multipart(fields: &[Field], uploads: &[String], run: &Run<'_>) -> Result<Body
     for typed in uploads {
         let (name, file) = split("--upload", typed)?;
         let Some(path) = file.strip_prefix('@').filter(|path| !path.is_empty()) else {
-            return Err(error!(
-                Usage,
-                "--upload takes NAME=@FILE, or NAME=@- for stdin"
-            ));
+            return Err(error!(Usage: "--upload takes NAME=@FILE, or NAME=@- for stdin"));
         };
         let file_name = Path::new(path).file_name().unwrap_or_default();
         let file_name = quoted(&file_name.to_string_lossy());

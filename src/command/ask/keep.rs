@@ -25,12 +25,12 @@ impl Guide<'_> {
         }
         let names: Vec<&str> = settings.iter().map(|(name, ..)| name.as_str()).collect();
         let report = &self.run.report;
-        let question = tr!("Write {names} to {shown}?", names = and(&names), shown);
+        let question = tr!("Write {names} to {shown}?"; names = and(&names), shown);
         if !report.confirm(question, true).await? {
             return Ok(());
         }
         report.warn_of_all(write(path, shown, &settings).await?);
-        report.tell(tr!("saved {shown}; only you can read it", shown));
+        report.tell(tr!("saved {shown}; only you can read it"; shown));
         gitignore::keep_out(path, shown, self.run).await
     }
 
@@ -41,21 +41,13 @@ impl Guide<'_> {
             let target = asked.target;
             let mut results = results.iter();
             if !results.any(|(other, login)| *other == target && login.is_ok()) {
-                report.tell(tr!(
-                    "{target}: nothing was written to {shown}",
-                    target,
-                    shown
-                ));
+                report.tell(tr!("{target}: nothing was written to {shown}"; target, shown));
                 continue;
             }
             // What a later run would refuse there.
             let later = self.sources.with_answers_kept();
             if settings::find(target, &later).await.is_err() {
-                let text = tr!(
-                    "{target}: nothing is written to {shown}, where it would be refused",
-                    target,
-                    shown
-                );
+                let text = tr!("{target}: nothing is written to {shown}, where it would be refused"; target, shown);
                 report.tell(text);
                 continue;
             }
@@ -64,12 +56,7 @@ impl Guide<'_> {
                 match output::quoted(value) {
                     Ok(quoted) => settings.push((name, value.clone(), quoted)),
                     Err(why) => {
-                        let text = tr!(
-                            "{name} cannot be written to {shown}: its value {why}",
-                            name,
-                            shown,
-                            why
-                        );
+                        let text = tr!("{name} cannot be written to {shown}: its value {why}"; name, shown, why);
                         report.warn(Some(target), text);
                     }
                 }
@@ -85,14 +72,15 @@ async fn write(path: &Path, shown: &str, settings: &[Shown]) -> Result<Vec<Text>
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => {
             let why = why(&error);
-            let error = error!(Storage, "{shown} cannot be read ({why})", shown, why);
+            let error = error!(Storage: "{shown} cannot be read ({why})"; shown, why);
             return Err(error);
         }
         Ok(old) => old,
     };
     let old = zeroize::Zeroizing::new(old);
     let new = settings::fill(&old, settings).ok_or_else(|| {
-        error!(Storage, "{shown} would not be read back as intended", shown; hint "does it contain an unclosed quote?")
+        error!(Storage: "{shown} would not be read back as intended"; shown =>
+            hint "does it contain an unclosed quote?")
     })?;
     Replacement::open(path.to_owned()).await?.write(&new)
 }

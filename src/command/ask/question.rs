@@ -17,7 +17,7 @@ impl Asked<'_> {
         let (about, example) = (spec.about(field), spec.example_url);
         report.tell(Text::default());
         report.aside(match field.kind {
-            Kind::Url => tr!("{about}, as in {example}", about, example),
+            Kind::Url => tr!("{about}, as in {example}"; about, example),
             _ => about,
         });
         let mut before = self.answer(field).cloned();
@@ -72,7 +72,7 @@ impl Asked<'_> {
         }
         self.wrong(error)?;
         let Some(url) = better else { return Ok(None) };
-        let question = tr!("Use {url}?", url);
+        let question = tr!("Use {url}?"; url);
         let used = self.run.report.confirm(question, true).await?;
         Ok(used.then(|| Secret::new(url.to_string())))
     }
@@ -85,10 +85,10 @@ impl Asked<'_> {
     async fn checked(&self, field: &Field, before: Option<&Secret>) -> Result<Option<Secret>> {
         let (report, name) = (&self.run.report, self.target.variable(field.name));
         let question = match before {
-            Some(_) if field.secret() => tr!("{name} (not shown; Enter keeps it):", name),
-            None if field.secret() => tr!("{name} (not shown):", name),
-            Some(before) => tr!("{name} [{before}]:", name, before = before.expose()),
-            None => tr!("{name}:", name),
+            Some(_) if field.secret() => tr!("{name} (not shown; Enter keeps it):"; name),
+            None if field.secret() => tr!("{name} (not shown):"; name),
+            Some(before) => tr!("{name} [{before}]:"; name, before = before.expose()),
+            None => tr!("{name}:"; name),
         };
         loop {
             let typed = match field.secret() {
@@ -105,7 +105,7 @@ impl Asked<'_> {
             };
             match settings::answer(text, field, self.target) {
                 Ok(checked) => return meant(self.run, field, &checked).await.map(Some),
-                Err(why) => report.tell(tr!("{name} {why}", name, why)),
+                Err(why) => report.tell(tr!("{name} {why}"; name, why)),
             }
         }
     }

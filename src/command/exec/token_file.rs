@@ -151,7 +151,7 @@ fn write(path: &Path, session: &Session) -> Result<()> {
         draft.replace(path)
     });
     let path = path.display();
-    let failed = |error| error!(Storage, "{path} cannot be written", path).because(error);
+    let failed = |error| error!(Storage: "{path} cannot be written"; path).because(error);
     replaced.map(|_| ()).map_err(failed)
 }
 

@@ -21,7 +21,7 @@ const MAX: u64 = 128 * 1024;
 /// Reads what `token -f json` wrote elsewhere from stdin.
 pub(super) fn read(targets: &[Target], run: &Run<'_>) -> Result<Secret> {
     let [target] = targets else {
-        return Err(error!(Usage, "--adopt takes one TARGET"));
+        return Err(error!(Usage: "--adopt takes one TARGET"));
     };
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
@@ -55,7 +55,7 @@ pub(super) async fn adopt<'a>(
         belongs(&handed, target, &account.plan)?;
         let end = handed.session.expires_at;
         if end.is_some_and(|end| end <= Timestamp::now()) {
-            let ended = error!(Refused, "the session has expired");
+            let ended = error!(Refused: "the session has expired");
             return Err(ended.hint(tr!("adopt a newer one, or log in")));
         }
         account.adopt(handed.session).await
@@ -68,12 +68,13 @@ pub(super) async fn adopt<'a>(
 fn belongs(handed: &Handed, target: &Target, plan: &Plan) -> Result<()> {
     if handed.provider != target.spec.id || handed.url != plan.url {
         let (url, own_url) = (&handed.url, &plan.url);
-        let error = error!(BadSetting, "the session is for {url} and not for {target} at {own_url}", url, target, own_url;
+        let error = error!(BadSetting: "the session is for {url} and not for {target} at {own_url}";
+            url, target, own_url =>
             hint "a session goes to the server that it is for");
         return Err(error);
     }
     if let Some(person) = &handed.person {
-        let error = error!(BadSetting, "the session impersonates {person}, and {target} does not", person, target;
+        let error = error!(BadSetting: "the session impersonates {person}, and {target} does not"; person, target =>
             hint "adopt the session without --as; `--as` then works here too");
         return Err(error);
     }
@@ -81,7 +82,7 @@ fn belongs(handed: &Handed, target: &Target, plan: &Plan) -> Result<()> {
         && user.to_lowercase() != own.to_lowercase()
     {
         let variable = target.variable("USERNAME");
-        let error = error!(BadSetting, "the session is {user}'s, and {variable} is {own}", user, variable, own;
+        let error = error!(BadSetting: "the session is {user}'s, and {variable} is {own}"; user, variable, own =>
             hint "adopt a session of that user, or make an account for the other one");
         return Err(error);
     }

@@ -226,9 +226,7 @@ impl<'a> Row<'a> {
         let name = self.target.spec.product;
         Some(match self.checked? {
             Life::Unknown => tr!(
-                "{name} cannot tell whether a session is alive; only its expiry was checked",
-                name
-            ),
+                "{name} cannot tell whether a session is alive; only its expiry was checked"; name),
             Life::Busy => tr!("the server is busy with another request of the session"),
             Life::Alive | Life::Dead | Life::Broken => return None,
         })

@@ -65,14 +65,11 @@ pub(super) fn explain(answer: &Response) -> Option<Error> {
         (404, None) if path.contains("/Api/V8/") => not_rewritten(answer),
         _ if answer.leads_to("action=Login") && path.contains("/Api/V8/") => not_rewritten(answer),
         _ if answer.leads_to("action=Login") && path.contains("/Api/") => no_rules(host),
-        _ if answer.leads_to("action=Error") => error!(
-            Rejected,
-            "{host} refused the request: the session may not do this", host
-        ),
-        _ if answer.leads_to("/legacy/Api/") => error!(
-            Redirect, "{host} is a SuiteCRM 8, which has this API below /legacy", host;
-            hint "add /legacy to the end of the URL"
-        ),
+        _ if answer.leads_to("action=Error") => error!(Rejected:
+            "{host} refused the request: the session may not do this"; host),
+        _ if answer.leads_to("/legacy/Api/") => error!(Redirect:
+            "{host} is a SuiteCRM 8, which has this API below /legacy"; host =>
+            hint "add /legacy to the end of the URL"),
         _ if answer.crashed() => Error {
             hint: Some(tr!(
                 "its OAuth2 keys may be missing, or its database down: PHP's log there says why"
@@ -87,7 +84,7 @@ pub(super) fn explain(answer: &Response) -> Option<Error> {
 /// The failure of a request whose header never arrived (recording).
 fn header_dropped(host: &str, object: &Json) -> Option<Error> {
     let missing = text(object, "hint")?.contains("Missing \"Authorization\" header");
-    missing.then(|| error!(HeaderDropped, "{host} never saw the Authorization header", host;
+    missing.then(|| error!(HeaderDropped: "{host} never saw the Authorization header"; host =>
         hint "Apache needs `CGIPassAuth On` or the rule in SuiteCRM's .htaccess; a proxy must pass the header on"))
 }
 
@@ -95,12 +92,12 @@ fn header_dropped(host: &str, object: &Json) -> Option<Error> {
 fn not_rewritten(answer: &Response) -> Error {
     let error = response::status_error(&answer.host, &answer.path, 404);
     let path = answer.path.replacen("/Api/V8/", "/Api/index.php/V8/", 1);
-    error.hint(tr!("without URL rewriting it is at {path}", path))
+    error.hint(tr!("without URL rewriting it is at {path}"; path))
 }
 
 /// The failure where neither path leads to the API, which is there.
 pub(super) fn no_rules(host: &str) -> Error {
-    error!(NotFound, "the web server at {host} does not pass requests on to SuiteCRM's API", host;
+    error!(NotFound: "the web server at {host} does not pass requests on to SuiteCRM's API"; host =>
         hint "it needs the rules in SuiteCRM's .htaccess, or PATH_INFO for Api/index.php")
 }
 
@@ -112,9 +109,9 @@ fn refused(answer: &Response, detail: &str) -> Error {
     let id = gone.and_then(|rest| rest.strip_suffix(USER_GONE.1));
     let of_record = |id| answer.path.contains(id) || answer.path.ends_with("/V8/module");
     let error = if detail != NO_USER && id.is_none_or(of_record) {
-        error!(Rejected, "{host} refused the request", host)
+        error!(Rejected: "{host} refused the request"; host)
     } else {
-        error!(NoUser, "{host} knows the session, but it has no user", host;
+        error!(NoUser: "{host} knows the session, but it has no user"; host =>
             hint "an administrator can restore the user, or choose another one in the client")
     };
     error.said(detail)
@@ -138,7 +135,7 @@ pub(super) fn accept(context: &Context<'_>, answer: &Response) -> Result<()> {
     let (host, said) = (&answer.host, object.said());
     let has = |word| code.contains(word) || sentence.contains(word);
     if has("lockout_reached") || has("password_expired") {
-        let error = error!(Locked, "{host} says that the account is locked or its password has expired", host;
+        let error = error!(Locked: "{host} says that the account is locked or its password has expired"; host =>
             hint "log in once on the web page, or ask its administrator");
         return Err(error.said(&said.unwrap_or_default()).status(answer.status));
     }
@@ -147,12 +144,8 @@ pub(super) fn accept(context: &Context<'_>, answer: &Response) -> Result<()> {
         let [grant, body] = ["GRANT", "BODY"].map(|field| context.variable(field));
         let other = other_body(context);
         let error = response::status_error(host, &answer.path, answer.status);
-        let error = error.hint(tr!(
-            "check {grant}; if it is right, try {body}={other}",
-            grant,
-            body,
-            other
-        ));
+        let error = error
+            .hint(tr!("check {grant}; if it is right, try {body}={other}"; grant, body, other));
         return Err(error.said(&said.unwrap_or_default()));
     }
     let about = about(&code, &sentence);
@@ -186,17 +179,12 @@ fn hint(context: &Context<'_>, field: &str) -> Text {
     let [setting, variable] = [field, "GRANT"].map(|field| context.variable(field));
     let check = match (field, settings.text("GRANT")) {
         ("CLIENT_SECRET", Some("password")) => tr!(
-            "check {setting}, and whether the client may use the grant `password` ({variable})",
-            setting,
-            variable
-        ),
+            "check {setting}, and whether the client may use the grant `password` ({variable})"; setting, variable),
         ("CLIENT_SECRET", _) => tr!(
-            "check {setting}, whether the client may use the grant `client_credentials` ({variable}), and \
-             whether its box Is Confidential is ticked",
-            setting,
-            variable
-        ),
-        _ => tr!("check {settings}", settings = setting),
+            "check {setting}, whether the client may use the grant `client_credentials` ({variable}), and whether its \
+            box Is Confidential is ticked";
+            setting, variable),
+        _ => tr!("check {settings}"; settings = setting),
     };
     // Typed into the admin panel, these are stored HTML-escaped: then only a form body matches (real server).
     let escaped = |secret: &Secret| secret.expose().contains(['"', '\'', '<', '>', '`']);
@@ -206,12 +194,8 @@ fn hint(context: &Context<'_>, field: &str) -> Text {
     }
     let (variable, other) = (context.variable("BODY"), other_body(context));
     tr!(
-        "{check}; {setting} has quotes, < or >, which SuiteCRM may have stored escaped: try {variable}={other}",
-        check,
-        setting,
-        variable,
-        other
-    )
+        "{check}; {setting} has quotes, < or >, which SuiteCRM may have stored escaped: try {variable}={other}";
+        check, setting, variable, other)
 }
 
 /// The way of sending a login that is not the one in use.

@@ -13,17 +13,14 @@ use crate::settings::{names::Name, value};
 ///
 /// Errors: what is wrong and the cure; neither shows the value.
 pub(super) fn parse(raw: &[u8], name: &str, setting: &Name) -> Result<Secret, (Text, Text)> {
-    let fault = |why, hint| Err((tr!("{name} {why}", name, why), hint));
+    let fault = |why, hint| Err((tr!("{name} {why}"; name, why), hint));
     let Ok(raw) = std::str::from_utf8(raw) else {
         return fault(tr!("is not valid UTF-8"), tr!("save the file as UTF-8"));
     };
     if raw.chars().any(|c| c.is_control() && c != '\t') {
         return fault(
             tr!("contains a control character, which is not allowed in a setting"),
-            tr!(
-                "type the value of {name} again: it contains an invisible character",
-                name
-            ),
+            tr!("type the value of {name} again: it contains an invisible character"; name),
         );
     }
     let written = Written::new(raw, setting.field.secret());
@@ -48,13 +45,10 @@ pub(super) fn parse(raw: &[u8], name: &str, setting: &Name) -> Result<Secret, (T
         glued || setting.field.secret() && before.any(|it| it.ends_with(char::is_whitespace))
     };
     match rest {
-        None => Err((tr!("{name}: its quote is not closed", name), hint)),
+        None => Err((tr!("{name}: its quote is not closed"; name), hint)),
         Some(rest) if written.quote.is_none() && has_comment(rest) => fault(
             tr!("has a # after the value"),
-            tr!(
-                "put the comment on a line of its own; if the # is part of the value, {hint}",
-                hint
-            ),
+            tr!("put the comment on a line of its own; if the # is part of the value, {hint}"; hint),
         ),
         Some(_) => fault(tr!("cannot be read as written"), hint),
     }
@@ -132,18 +126,11 @@ fn hint(text: &str, name: &str, variable: &str) -> Text {
     };
     if lost {
         tr!(
-            "no quoting works for every program that reads the file: set {variable} in the environment instead",
-            variable
-        )
+            "no quoting works for every program that reads the file: set {variable} in the environment instead";
+            variable)
     } else if double {
-        tr!(
-            r#"put it between double quotes, on one line: {name}="…""#,
-            name
-        )
+        tr!(r#"put it between double quotes, on one line: {name}="…""#; name)
     } else {
-        tr!(
-            "put it between single quotes, on one line: {name}='…'",
-            name
-        )
+        tr!("put it between single quotes, on one line: {name}='…'"; name)
     }
 }

@@ -19,13 +19,13 @@ impl Resolution<'_> {
         let (Some(secret), Some(route)) = (elsewhere, self.planted().next()) else {
             return Ok(());
         };
-        Err(error!(
-            BadSetting,
-            "{written} comes from {origin} and {secret} from {secret_origin}: a planted file could send the secret to another server",
-            written = route.written, origin = route.origin.text(), secret = secret.written, secret_origin = secret.origin.text();
-            hint "set {variable} in the environment too, or allow it with `--env-file .env`",
-            variable = route.variable()
-        ))
+        Err(error!(BadSetting:
+            "{written} comes from {origin} and {secret} from {secret_origin}: a planted file could send the secret to \
+            another server";
+            written = route.written, origin = route.origin.text(), secret = secret.written,
+            secret_origin = secret.origin.text() =>
+            hint "set {variable} in the environment too, or allow it with `--env-file .env`";
+            variable = route.variable()))
     }
 
     /// Refuses a secret from an env file for a server that the environment names, where the env files name another: a
@@ -51,14 +51,13 @@ impl Resolution<'_> {
         };
         let secrets = strays.iter().map(|(secret, ..)| secret.variable());
         let secrets: Vec<_> = secrets.collect();
-        Err(error!(
-            BadSetting,
-            "{url} in the environment names a server other than {place}, which {secret} from {secret_place} is for",
-            url = there.written, place = home.origin.text(), secret = secret.written, secret_place = secret.origin.text();
-            hint "`unset {url}`, which an earlier login may have left; or set {secrets} in the environment too, or give the \
-             other server an account of its own, as in `{id}@filial`",
-            url = there.written, secrets = i18n::and(&secrets), id = spec.id
-        ))
+        Err(error!(BadSetting:
+            "{url} in the environment names a server other than {place}, which {secret} from {secret_place} is for";
+            url = there.written, place = home.origin.text(), secret = secret.written,
+            secret_place = secret.origin.text() =>
+            hint "`unset {url}`, which an earlier login may have left; or set {secrets} in the environment too, or \
+            give the other server an account of its own, as in `{id}@filial`";
+            url = there.written, secrets = i18n::and(&secrets), id = spec.id))
     }
 
     /// What decides where secrets travel and comes from a file that nobody named.

@@ -51,18 +51,18 @@ impl Resolution<'_> {
         let fields: Vec<&Field> = missing.iter().flatten().flatten().copied().collect();
         let empty = |field: &Field| sources.empty(&target.variable(field.name));
         let error = match (&fields[..], &names[..]) {
-            ([field], _) if let Some(origin) = empty(field) => error!(
-                MissingSetting, "{variable} is empty in {origin}", variable = target.variable(field.name), origin = origin.text();
-                hint "{variable}: {help}", variable = target.variable(field.name), help = target.spec.about(field)
-            ),
-            ([field], [variable]) => error!(
-                MissingSetting, "{variable} is not set; looked in: {looked}", variable, looked;
-                hint "{variable}: {help}", variable, help = target.spec.about(field)
-            ),
-            _ => error!(
-                MissingSetting, "not set: {names}; looked in: {looked}", names = Text::list(&names, ", "), looked;
-                hint "`crmauth providers {target} --env` prints the block to fill in", target
-            ),
+            ([field], _) if let Some(origin) = empty(field) => {
+                error!(MissingSetting: "{variable} is empty in {origin}";
+                    variable = target.variable(field.name), origin = origin.text() =>
+                    hint "{variable}: {help}"; variable = target.variable(field.name), help = target.spec.about(field))
+            }
+            ([field], [variable]) => {
+                error!(MissingSetting: "{variable} is not set; looked in: {looked}"; variable, looked =>
+                    hint "{variable}: {help}"; variable, help = target.spec.about(field))
+            }
+            _ => error!(MissingSetting: "not set: {names}; looked in: {looked}";
+                names = Text::list(&names, ", "), looked =>
+                hint "`crmauth providers {target} --env` prints the block to fill in"; target),
         };
         let mistyped = || {
             let mut fields = fields.iter();
@@ -71,7 +71,7 @@ impl Resolution<'_> {
         let untaken = || fields.iter().find_map(|field| self.untaken(field));
         let near = sources.near_account(target);
         let better = near.or_else(mistyped).or_else(untaken);
-        let asks = tr!("`crmauth login {target}` asks for what is missing", target);
+        let asks = tr!("`crmauth login {target}` asks for what is missing"; target);
         let guided = |hint| match sources.login_asks {
             true => Text::list(&[asks, hint], "; "),
             false => hint,
@@ -94,10 +94,10 @@ impl Resolution<'_> {
         let lines: Vec<_> = lines.into_iter().collect();
         let path = paths.first().filter(|_| paths.len() == 1)?;
         Some(match lines[..] {
-            [line] => tr!("fill in line {line} of {path}", line, path),
+            [line] => tr!("fill in line {line} of {path}"; line, path),
             _ => {
                 let lines = i18n::and(&lines);
-                tr!("fill in lines {lines} of {path}", lines, path)
+                tr!("fill in lines {lines} of {path}"; lines, path)
             }
         })
     }
@@ -108,13 +108,13 @@ impl Resolution<'_> {
             let names = way.iter().map(|field| {
                 let variable = self.target.variable(field.name);
                 match self.sources.empty(&variable).map(Origin::text) {
-                    Some(origin) => tr!("{variable} (empty in {origin})", variable, origin),
-                    None => tr!("{variable}", variable),
+                    Some(origin) => tr!("{variable} (empty in {origin})"; variable, origin),
+                    None => tr!("{variable}"; variable),
                 }
             });
             let names = i18n::and(&names.collect::<Vec<_>>());
             match ways.len() > 1 && way.len() > 1 {
-                true => tr!("({names})", names),
+                true => tr!("({names})"; names),
                 false => names,
             }
         };
@@ -132,22 +132,14 @@ impl Resolution<'_> {
         let own = self.hits.iter().find(is_beside);
         let why = match own.map(|own| &own.written) {
             Some(own) => tr!(
-                "because {own} is set and they belong together: set {variable} too, or unset {own}",
-                own,
-                variable
-            ),
+                "because {own} is set and they belong together: set {variable} too, or unset {own}"; own, variable),
             None if url.owner == *target => tr!(
-                "because {url} is not the URL of {default}: set {variable}",
-                url = url.written,
-                default,
-                variable
-            ),
+                "because {url} is not the URL of {default}: set {variable}"; url = url.written, default, variable),
             None => tr!(
-                "which has no setting of its own: `crmauth providers {target} --env` prints the block to fill in",
-                target
-            ),
+                "which has no setting of its own: `crmauth providers {target} --env` prints the block to fill in";
+                target),
         };
-        let unused = tr!("{there} is not used for {target}", there, target);
+        let unused = tr!("{there} is not used for {target}"; there, target);
         Some(Text::list(&[unused, why], ", "))
     }
 }

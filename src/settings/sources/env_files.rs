@@ -55,7 +55,7 @@ impl Sources {
                 && !is_empty(setting)
             {
                 let why = tr!("is not accepted from a file that was not named");
-                let why = tr!("{name} {why}", name = setting.written, why);
+                let why = tr!("{name} {why}"; name = setting.written, why);
                 setting.fault = Some(file.refuse(line, why).hint(consent()));
             }
         }
@@ -65,8 +65,8 @@ impl Sources {
 
     fn pass_over(&mut self, why: &Text) {
         let path = IMPLICIT;
-        self.notes.push(tr!("{path}: {why}, ignored", path, why));
-        self.looked.push(tr!("{path} ({why})", path, why));
+        self.notes.push(tr!("{path}: {why}, ignored"; path, why));
+        self.looked.push(tr!("{path} ({why})"; path, why));
     }
 
     fn add(&mut self, file: EnvFile<'_>, settings: Vec<Setting>, bytes: &Bytes, meta: &Metadata) {
@@ -74,7 +74,7 @@ impl Sources {
         self.unknown_in(file, bytes);
         // Who names the null device names no file.
         if path != "/dev/null" {
-            self.looked.push(tr!("{path}", path));
+            self.looked.push(tr!("{path}"; path));
         }
         let (mut variables, mut holds_secret) = (BTreeSet::new(), false);
         for setting in settings {
@@ -88,14 +88,13 @@ impl Sources {
             self.insert(Setting { rank, ..setting });
         }
         if holds_secret && meta.is_file() && files::readable_by_others(meta) {
-            self.warnings.push(tr!(
-                "{path} contains a secret, and others can read it: `chmod 600 {path}`",
-                path
-            ));
+            self.warnings.push(
+                tr!("{path} contains a secret, and others can read it: `chmod 600 {path}`"; path),
+            );
         }
         let count = variables.len();
-        let ours = tr!("read, {count} of its settings are crmauth's", count);
-        self.notes.push(tr!("{path}: {ours}", path, ours));
+        let ours = tr!("read, {count} of its settings are crmauth's"; count);
+        self.notes.push(tr!("{path}: {ours}"; path, ours));
     }
 }
 
@@ -105,10 +104,8 @@ fn is_empty(setting: &Setting) -> bool {
 
 fn unread(file: EnvFile<'_>, by: &str, why: &Text) -> Error {
     if *why == files::not_there() {
-        return error!(
-            BadSetting, "{by} {shown}: there is no such file", by, shown = file.path;
-            hint "check the path; it is relative to the current folder"
-        );
+        return error!(BadSetting: "{by} {shown}: there is no such file"; by, shown = file.path =>
+            hint "check the path; it is relative to the current folder");
     }
     let hint = tr!("name a settings file, with lines such as GLUO_URL='…', 1 MiB at most");
     file.bad(why).hint(hint)

@@ -114,7 +114,7 @@ impl RedisStore {
     pub(super) async fn read(&self, key: &Key, deadline: Instant) -> Result<Found> {
         let (version, entry) = self.entry(&self.name(key), deadline).await?;
         let place = &self.server.url;
-        let unusable = |why| Found::unusable(tr!("in {place} {why}", place, why));
+        let unusable = |why| Found::unusable(tr!("in {place} {why}"; place, why));
         let found = match entry {
             None => Found::default(),
             Some(Ok((its, entry))) if its == *key => Found::entry(entry),
@@ -249,8 +249,8 @@ impl RedisStore {
             return Ok(true);
         }
         let why = match is_newer(&sealed) {
-            true => tr!("the store {place} belongs to a newer crmauth", place),
-            false => tr!("this store was encrypted with another key: {place}", place),
+            true => tr!("the store {place} belongs to a newer crmauth"; place),
+            false => tr!("this store was encrypted with another key: {place}"; place),
         };
         Err(Error::new(Cause::BadSetting, why).hint(tr!(
             "give every machine the same CRMAUTH_STORE_KEY, or use another database (redis://…/1)"
@@ -301,10 +301,7 @@ impl RedisStore {
 
     fn strange(&self) -> Error {
         let place = &self.server.url;
-        error!(
-            Unavailable,
-            "{place} sent an answer that is not Redis's", place
-        )
+        error!(Unavailable: "{place} sent an answer that is not Redis's"; place)
     }
 }
 

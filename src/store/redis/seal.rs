@@ -29,7 +29,7 @@ impl Keys {
     /// Takes 32 bytes in base64, with or without `=` at the end. The message of an error begins with a verb.
     pub fn new(key: &Secret) -> Result<Self> {
         let bad =
-            || error!(BadSetting, "is not a key: it must be 32 bytes in base64").hint(make_key());
+            || error!(BadSetting: "is not a key: it must be 32 bytes in base64").hint(make_key());
         let text = key.expose().trim();
         let padded = STANDARD.decode(text);
         let bytes = padded.or_else(|_| STANDARD_NO_PAD.decode(text));
@@ -54,7 +54,7 @@ impl Keys {
     }
 
     pub fn seal(&self, text: &[u8], purpose: &str) -> Result<Vec<u8>> {
-        let failed = || error!(Other, "the session could not be encrypted");
+        let failed = || error!(Other: "the session could not be encrypted");
         let mut filled = Zeroizing::new(Vec::with_capacity(text.len() + BLOCK));
         filled.extend_from_slice(text);
         filled.resize(text.len().next_multiple_of(BLOCK), b' ');

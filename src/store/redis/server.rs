@@ -62,7 +62,7 @@ impl Server {
         let limit = (left / 4).clamp(NO_ANSWER_MIN, EXCHANGE_MAX).min(left);
         let late = |_| {
             let limit = files::seconds(limit);
-            Err(self.out_of_reach(error!(Timeout, "no answer within {limit} s", limit)))
+            Err(self.out_of_reach(error!(Timeout: "no answer within {limit} s"; limit)))
         };
         let answered = tokio::time::timeout(limit, work).await;
         let (values, pipe) = answered.unwrap_or_else(late)?;
@@ -107,7 +107,7 @@ impl Server {
     async fn reach(&self) -> Result<TcpStream> {
         let found = threads::resolve(&self.url.host, self.url.port).await;
         let found = found.map_err(|error| {
-            let unknown = error!(Dns, "cannot resolve {host}", host = self.url.host);
+            let unknown = error!(Dns: "cannot resolve {host}"; host = self.url.host);
             self.out_of_reach(unknown.caused_by(error))
         })?;
         let any = self.url.tls || self.allow_plain;
@@ -115,10 +115,10 @@ impl Server {
         let usable: Vec<_> = found.into_iter().filter(usable).collect();
         if usable.is_empty() {
             let address = self.url.address();
-            return Err(error!(
-                BadSetting, "redis:// to {address} is not encrypted: its password would be readable", address;
-                hint "use rediss://, or allow it with CRMAUTH_STORE_ALLOW_PLAIN=1"
-            ));
+            return Err(
+                error!(BadSetting: "redis:// to {address} is not encrypted: its password would be readable"; address =>
+                    hint "use rediss://, or allow it with CRMAUTH_STORE_ALLOW_PLAIN=1"),
+            );
         }
         let error = match TcpStream::connect(&usable[..]).await {
             Ok(socket) => return Ok(socket),
@@ -126,11 +126,11 @@ impl Server {
         };
         let host = self.url.address();
         let failed = match error.kind() {
-            ErrorKind::ConnectionRefused => error!(Connect, "connection refused by {host}", host),
+            ErrorKind::ConnectionRefused => error!(Connect: "connection refused by {host}"; host),
             ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable => {
-                error!(Connect, "no route to {host}", host)
+                error!(Connect: "no route to {host}"; host)
             }
-            _ => error!(Connect, "cannot connect to {host}", host),
+            _ => error!(Connect: "cannot connect to {host}"; host),
         };
         Err(self.out_of_reach(failed.caused_by(error)))
     }
@@ -141,30 +141,21 @@ impl Server {
         let broke = match (tls::explain(&error, &host), error.kind()) {
             (Some(explained), _) => explained,
             (None, _) if handshake => {
-                let message = tr!(
-                    "{host} closed the connection during the TLS handshake",
-                    host
-                );
+                let message = tr!("{host} closed the connection during the TLS handshake"; host);
                 Error::new(Cause::Tls, message)
             }
             // A server that speaks TLS answers so, or hangs up.
             (None, ErrorKind::InvalidData) => {
-                error!(
-                    Closed,
-                    "{host} does not speak Redis's protocol, or only over TLS", host
-                )
+                error!(Closed: "{host} does not speak Redis's protocol, or only over TLS"; host)
             }
-            (None, _) => error!(
-                Closed,
-                "{host} closed the connection before answering", host
-            ),
+            (None, _) => error!(Closed: "{host} closed the connection before answering"; host),
         };
         self.out_of_reach(broke.caused_by(error))
     }
 
     fn out_of_reach(&self, error: Error) -> Error {
         let (place, why) = (&self.url, error.message);
-        let message = tr!("the store {place} cannot be reached: {why}", place, why);
+        let message = tr!("the store {place} cannot be reached: {why}"; place, why);
         Error { message, ..error }.hint(tr!("is CRMAUTH_STORE right, and is its server up?"))
     }
 
@@ -173,36 +164,35 @@ impl Server {
     fn refused(&self, error: &ServerError) -> Error {
         let (place, code) = (&self.url, code(error));
         match code {
-            "NOAUTH" => error!(BadSetting, "the store {place} requires a password", place;
+            "NOAUTH" => error!(BadSetting: "the store {place} requires a password"; place =>
                 hint "check the user, the password and the database in CRMAUTH_STORE"),
             "WRONGPASS" => {
-                error!(BadSetting, "the store {place} does not accept the user or the password", place;
-                hint "check the user, the password and the database in CRMAUTH_STORE")
+                error!(BadSetting: "the store {place} does not accept the user or the password"; place =>
+                    hint "check the user, the password and the database in CRMAUTH_STORE")
             }
-            "OOM" => error!(Unavailable, "the memory of the store {place} is full", place;
+            "OOM" => error!(Unavailable: "the memory of the store {place} is full"; place =>
                 hint "free memory there, or raise its maxmemory"),
             "READONLY" => {
-                error!(Unavailable, "the store {place} is a replica, which accepts no changes", place;
-                hint "name its primary in CRMAUTH_STORE")
+                error!(Unavailable: "the store {place} is a replica, which accepts no changes"; place =>
+                    hint "name its primary in CRMAUTH_STORE")
             }
-            "MISCONF" => error!(
-                Unavailable, "the store {place} accepts no changes, because it cannot save them", place;
-                hint "its log says why; often its disk is full"
-            ),
-            "MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN" => error!(
-                Unavailable, "the store {place} is part of a cluster, which cannot be used", place;
-                hint "name a stand-alone server in CRMAUTH_STORE"
-            ),
+            "MISCONF" => {
+                error!(Unavailable: "the store {place} accepts no changes, because it cannot save them"; place =>
+                    hint "its log says why; often its disk is full")
+            }
+            "MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN" => error!(Unavailable:
+                "the store {place} is part of a cluster, which cannot be used"; place =>
+                hint "name a stand-alone server in CRMAUTH_STORE"),
             // The rest is said in the server's words.
-            "NOPERM" => error!(BadSetting, "the store {place} answered {code}", place, code;
+            "NOPERM" => error!(BadSetting: "the store {place} answered {code}"; place, code =>
                 hint "check the user in CRMAUTH_STORE and its permissions on the server")
             .said(words(error)),
-            "LOADING" | "MASTERDOWN" | "BUSY" | "TRYAGAIN" => error!(
-                Closed, "the store {place} answered {code}", place, code;
-                hint "try again later"
-            )
-            .said(words(error)),
-            _ => error!(Unavailable, "the store {place} answered {code}", place, code;
+            "LOADING" | "MASTERDOWN" | "BUSY" | "TRYAGAIN" => {
+                error!(Closed: "the store {place} answered {code}"; place, code =>
+                    hint "try again later")
+                .said(words(error))
+            }
+            _ => error!(Unavailable: "the store {place} answered {code}"; place, code =>
                 hint "ask that server's administrator")
             .said(words(error)),
         }

@@ -94,18 +94,20 @@ impl RedisStore {
                 error
             }
             (Failure::NoAnswer, None) => {
-                error!(Timeout, "the store {place} does not answer", place;
-                hint "wait for it; --timeout SECONDS allows more time")
+                error!(Timeout: "the store {place} does not answer"; place =>
+                    hint "wait for it; --timeout SECONDS allows more time")
             }
-            (Failure::JustStarted, _) => error!(Busy,
-                "the store {place} has just started and does not allow a login yet", place;
+            (Failure::JustStarted, _) => error!(Busy:
+                "the store {place} has just started and does not allow a login yet"; place =>
                 hint "wait for it; --timeout SECONDS allows more time"),
-            (Failure::Busy(Duration::ZERO), _) => error!(Busy,
-                "another machine is logging in, according to the store {place}", place;
+            (Failure::Busy(Duration::ZERO), _) => error!(Busy:
+                "another machine is logging in, according to the store {place}"; place =>
                 hint "wait for it; --timeout SECONDS allows more time"),
-            (Failure::Busy(left), _) => error!(Busy,
-                "another machine is logging in, according to the store {place}", place;
-                hint "wait for it; if that machine is gone, its turn ends in {left} s", left = left.as_secs_f64().ceil()),
+            (Failure::Busy(left), _) => {
+                error!(Busy: "another machine is logging in, according to the store {place}"; place =>
+                    hint "wait for it; if that machine is gone, its turn ends in {left} s";
+                    left = left.as_secs_f64().ceil())
+            }
         }
     }
 }
@@ -153,7 +155,7 @@ impl Turn {
         let ttl = kept(entry, Timestamp::now());
         let text = encode(key, &shifted(entry.clone(), opened.ahead));
         if text.len() > ENTRY_MAX {
-            return Err(error!(Storage, "the session is too large to be stored"));
+            return Err(error!(Storage: "the session is too large to be stored"));
         }
         let fence = self.right().map_or(0, |right| right.fence);
         let sealed = store.keys.seal(&text, &purpose(&self.name, fence))?;
