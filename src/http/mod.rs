@@ -4,6 +4,7 @@
 mod body;
 mod connect;
 mod failure;
+pub mod header;
 mod heads;
 mod json;
 mod proxy_url;
@@ -27,9 +28,10 @@ use crate::report::Report;
 use crate::secret::{BLANK, names_secret};
 use connect::{Connection, Route, is_private, is_public};
 use failure::{Failure, Outcome, by_proxy, explain};
+use header::{Coding, coding};
 use heads::Head;
 use proxy_url::ProxyUrl;
-use response::{Coding, Response, coding, compressed, host_of};
+use response::{Response, compressed, host_of};
 use retry::Retries;
 
 pub use connect::{Http, Stream};

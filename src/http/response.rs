@@ -1,18 +1,20 @@
 //! A server's answer, and the error that it stands for where it is not what was asked for.
 
-use std::borrow::Cow;
 use std::io;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{self, CONTENT_ENCODING, HeaderMap, HeaderName, LOCATION};
+use hyper::header::{self, CONTENT_ENCODING, HeaderMap};
 use hyper::{Method, StatusCode, Version};
 use jiff::Timestamp;
 use url::{Position, Url};
 
 use super::Request;
 use super::body::Body;
+use super::header::{
+    Coding, Place, coding, http_date, location, place_in, retry_after, text_header,
+};
 use super::heads;
 use super::stream::Payload;
 use crate::error::{Cause, Error, Result, error, innermost};
@@ -22,10 +24,6 @@ pub use super::json::Json;
 
 /// The largest answer that is read whole, in bytes.
 const BODY_MAX: usize = 1024 * 1024;
-
-/// Where a redirect points, as far as it may be shown: an absolute URL, without user, query and fragment, or anything
-/// else, in words: `a javascript: address`.
-pub type Place = std::result::Result<String, Text>;
 
 /// An answer, and as much of its body as has been read.
 #[derive(Default)]
@@ -284,12 +282,6 @@ async fn part(rest: &mut Option<Incoming>) -> hyper::Result<Option<Bytes>> {
     Ok(None)
 }
 
-/// Where a redirect points; some servers write names of other scripts as they are.
-fn place_in(headers: &HeaderMap) -> Option<Cow<'_, str>> {
-    let place = headers.get(LOCATION)?;
-    Some(String::from_utf8_lossy(place.as_bytes()))
-}
-
 /// Why a body ended before its end. What hyper cannot read in its chunks is bad input or bad data.
 fn broken_off(host: &str, error: &hyper::Error, doubt: &Text) -> Error {
     match innermost(error).map(io::Error::kind) {
@@ -357,66 +349,4 @@ pub fn redirect(host: &str, status: u16, to: Option<&Place>, https: bool) -> Err
 /// Host and port as a person would write them.
 pub(super) fn host_of(url: &Url) -> String {
     url[Position::BeforeHost..Position::AfterPort].to_owned()
-}
-
-pub(super) fn text_header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
-    headers.get(name)?.to_str().ok()
-}
-
-/// What `Content-Encoding` or `Transfer-Encoding` names.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Coding {
-    None,
-    /// Something that is not a coding, such as a charset: PHP programs and gateways write that.
-    Imaginary,
-    Real,
-}
-
-pub(super) fn coding(headers: &HeaderMap, name: HeaderName) -> Coding {
-    const CODINGS: &str = "br compress dcb dcz deflate gzip x-compress x-deflate x-gzip zstd";
-    let values = headers.get_all(name).iter();
-    let mut found = Coding::None;
-    for name in values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')) {
-        let name = name.trim_ascii().to_ascii_lowercase();
-        if CODINGS.split(' ').any(|coding| coding.as_bytes() == name) {
-            return Coding::Real;
-        }
-        if name != b"identity" {
-            found = Coding::Imaginary;
-        }
-    }
-    found
-}
-
-/// A time in any of HTTP's three spellings.
-pub fn http_date(text: &str) -> Option<Timestamp> {
-    Timestamp::try_from(httpdate::parse_http_date(text).ok()?).ok()
-}
-
-/// Seconds from now, from a number or a date. A date in the past is now; a number that is too large is the longest wait.
-pub fn retry_after(text: &str, server_now: Option<Timestamp>) -> Option<u64> {
-    let digits = text.trim();
-    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(digits.parse().unwrap_or(u64::MAX));
-    }
-    let then = httpdate::parse_http_date(text).ok()?;
-    let now = server_now.map_or_else(SystemTime::now, SystemTime::from);
-    let wait = then.duration_since(now).unwrap_or_default();
-    // Rounded up: no request is sent before the date.
-    Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
-}
-
-/// Where a redirect points, without the parts that must not be shown.
-pub fn location(from: &Url, place: &str) -> Place {
-    match from.join(place) {
-        Ok(mut url) if url.has_host() => {
-            let _ = url.set_username("");
-            let _ = url.set_password(None);
-            url.set_query(None);
-            url.set_fragment(None);
-            Ok(url.to_string())
-        }
-        Ok(url) => Err(tr!("a {scheme}: address"; scheme = url.scheme())),
-        Err(_) => Err(tr!("something that is not a URL")),
-    }
 }

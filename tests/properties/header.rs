@@ -1,7 +1,8 @@
 //! Whatever stands in `Retry-After`, `Date` and `Location`: a wait that is no overflow, and an address that shows
 //! neither user nor query.
 
-use crmauth::http::response::{http_date, location, redirect, retry_after};
+use crmauth::http::header::{http_date, location, retry_after};
+use crmauth::http::response::redirect;
 use crmauth::secret::Redactor;
 use crmauth::secret::foreign::Foreign;
 use jiff::Timestamp;

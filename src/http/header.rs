@@ -1,0 +1,82 @@
+//! What headers' values mean: times, codings, and where a redirect points.
+
+use std::borrow::Cow;
+use std::time::SystemTime;
+
+use hyper::header::{HeaderMap, HeaderName, LOCATION};
+use jiff::Timestamp;
+use url::Url;
+
+use crate::i18n::{Text, tr};
+
+pub(super) fn text_header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// What `Content-Encoding` or `Transfer-Encoding` names.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Coding {
+    None,
+    /// Something that is not a coding, such as a charset: PHP programs and gateways write that.
+    Imaginary,
+    Real,
+}
+
+pub(super) fn coding(headers: &HeaderMap, name: HeaderName) -> Coding {
+    const CODINGS: &str = "br compress dcb dcz deflate gzip x-compress x-deflate x-gzip zstd";
+    let values = headers.get_all(name).iter();
+    let mut found = Coding::None;
+    for name in values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')) {
+        let name = name.trim_ascii().to_ascii_lowercase();
+        if CODINGS.split(' ').any(|coding| coding.as_bytes() == name) {
+            return Coding::Real;
+        }
+        if name != b"identity" {
+            found = Coding::Imaginary;
+        }
+    }
+    found
+}
+
+/// A time in any of HTTP's three spellings.
+pub fn http_date(text: &str) -> Option<Timestamp> {
+    Timestamp::try_from(httpdate::parse_http_date(text).ok()?).ok()
+}
+
+/// Seconds from now, from a number or a date. A date in the past is now; a number that is too large is the longest wait.
+pub fn retry_after(text: &str, server_now: Option<Timestamp>) -> Option<u64> {
+    let digits = text.trim();
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(digits.parse().unwrap_or(u64::MAX));
+    }
+    let then = httpdate::parse_http_date(text).ok()?;
+    let now = server_now.map_or_else(SystemTime::now, SystemTime::from);
+    let wait = then.duration_since(now).unwrap_or_default();
+    // Rounded up: no request is sent before the date.
+    Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
+}
+
+/// Where a redirect points, as far as it may be shown: an absolute URL, without user, query and fragment, or anything
+/// else, in words: `a javascript: address`.
+pub type Place = std::result::Result<String, Text>;
+
+/// Where a redirect points; some servers write names of other scripts as they are.
+pub(super) fn place_in(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    let place = headers.get(LOCATION)?;
+    Some(String::from_utf8_lossy(place.as_bytes()))
+}
+
+/// Where a redirect points, without the parts that must not be shown.
+pub fn location(from: &Url, place: &str) -> Place {
+    match from.join(place) {
+        Ok(mut url) if url.has_host() => {
+            let _ = url.set_username("");
+            let _ = url.set_password(None);
+            url.set_query(None);
+            url.set_fragment(None);
+            Ok(url.to_string())
+        }
+        Ok(url) => Err(tr!("a {scheme}: address"; scheme = url.scheme())),
+        Err(_) => Err(tr!("something that is not a URL")),
+    }
+}
