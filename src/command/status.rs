@@ -256,7 +256,7 @@ async fn begin_report(path: &Path, services: &Services, sources: &Sources) -> Re
     let words = &mut transcript.words;
     for system in provider::ALL {
         let (spec, probe) = (system.spec(), system.probe());
-        words.extend(spec.words.iter().copied().flatten());
+        words.extend(spec.words.iter().flat_map(|words| words.split('|')));
         words.extend(spec.endpoints());
         words.extend(probe.requests.iter().chain(probe.install_paths));
     }

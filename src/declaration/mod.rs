@@ -42,8 +42,8 @@ pub struct Spec {
     pub ageing: Ageing,
     /// When a session can be renewed without a new login.
     pub renewal: Renewal,
-    /// Words and numbers of its protocol, in requests and answers, that tell nothing of anybody.
-    pub words: &'static [&'static [&'static str]],
+    /// Words and numbers of its protocol, in requests and answers, that tell nothing of anybody, with `|` between them.
+    pub words: &'static [&'static str],
     /// How `api --paginate` asks for a list.
     pub pages: Option<&'static Pages>,
     pub content_type: &'static str,

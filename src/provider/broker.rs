@@ -37,30 +37,18 @@ pub(super) static SPEC: Spec = Spec {
     example_url: "https://api.broker.com.br",
     url_found: "ask your Broker's administrator",
     fields: &[
-        field!(
-            "USERNAME" Kind::Text, "the establishment's user",
-            found: Some("ask your Broker's administrator"), need: Need::Always,
-        ),
-        field!(
-            "PASSWORD" Kind::Secret, "the establishment's password",
-            found: Some("ask your Broker's administrator"), need: Need::Always,
-        ),
-        field!(
-            "PARTNER_TOKEN" Kind::Token, "the partner's token, if you have it",
-            found: Some("the Access_Token that the partner's own login returns"), shared: Some(Group::Partner),
-        ),
-        field!(
-            "PARTNER_USERNAME" Kind::Text, "the partner's user, to fetch the token",
-            found: Some("ask the partner"), shared: Some(Group::Partner),
-        ),
-        field!(
-            "PARTNER_PASSWORD" Kind::Secret, "the partner's password",
-            found: Some("ask the partner"), shared: Some(Group::Partner),
-        ),
-        field!(
-            "PARTNER_LOGIN_PATH" Kind::Path, "where the partner logs in",
-            default: Default::Value("api/Autenticacao/login"), shared: Some(Group::Partner),
-        ),
+        field!("USERNAME" Kind::Text, "the establishment's user",
+            found: Some("ask your Broker's administrator"), need: Need::Always),
+        field!("PASSWORD" Kind::Secret, "the establishment's password",
+            found: Some("ask your Broker's administrator"), need: Need::Always),
+        field!("PARTNER_TOKEN" Kind::Token, "the partner's token, if you have it",
+            found: Some("the Access_Token that the partner's own login returns"), shared: Some(Group::Partner)),
+        field!("PARTNER_USERNAME" Kind::Text, "the partner's user, to fetch the token",
+            found: Some("ask the partner"), shared: Some(Group::Partner)),
+        field!("PARTNER_PASSWORD" Kind::Secret, "the partner's password",
+            found: Some("ask the partner"), shared: Some(Group::Partner)),
+        field!("PARTNER_LOGIN_PATH" Kind::Path, "where the partner logs in",
+            default: Default::Value("api/Autenticacao/login"), shared: Some(Group::Partner)),
     ],
     alternatives: &[Alternatives {
         required: false,
@@ -77,7 +65,7 @@ pub(super) static SPEC: Spec = Spec {
             &[OWN[0], OWN[1], "PARTNER_TOKEN"],
         ),
     ],
-    words: &[&["1", "Bearer"]],
+    words: &["1|Bearer"],
     login_is_repeatable: true,
     json_in_text: true,
     // Celery's and MQTT clients' settings, for example.

@@ -24,15 +24,8 @@ use crate::session::Session;
 /// A clock that is off by more than this many seconds is worth a note.
 const SKEW: i64 = 60;
 /// Codes that mean "these credentials", as a real server spells them.
-const REFUSALS: [&str; 7] = [
-    "ACCESS_DENIED",
-    "INVALID_USER_CREDENTIALS",
-    "INVALID_AUTH_TOKEN",
-    "ACCESSKEY_UNDEFINED",
-    "AUTHENTICATION_REQUIRED",
-    "AUTHENTICATION_FAILURE",
-    "INVALID_SESSIONID",
-];
+const REFUSALS: &str = "ACCESS_DENIED|INVALID_USER_CREDENTIALS|INVALID_AUTH_TOKEN|ACCESSKEY_UNDEFINED|\
+    AUTHENTICATION_REQUIRED|AUTHENTICATION_FAILURE|INVALID_SESSIONID";
 
 /// What proves a session's death: one of these as `error.code` beside `success: false`. AUTHENTICATION_FAILURE does not:
 /// up to vtiger 7.1.1 `extendsession` says it of a living session (recording).
@@ -72,25 +65,20 @@ pub(super) static SPEC: Spec = Spec {
     example_url: "https://empresa.gluocrm.com.br",
     url_found: "from Gluocrm's support, with the user's name and the access key",
     fields: &[
-        field!(
-            "USERNAME" Kind::Text, "the integration user's name",
+        field!("USERNAME" Kind::Text, "the integration user's name",
             found: Some("from Gluocrm's support; the user needs the permission to use the API"),
-            need: Need::Always, seed_name: Some("username"),
-        ),
-        field!(
-            "ACCESS_KEY" Kind::Key, "the user's access key, which is not the password",
+            need: Need::Always, seed_name: Some("username")),
+        field!("ACCESS_KEY" Kind::Key, "the user's access key, which is not the password",
             found: Some("in the user's record in Gluocrm; it is sent by e-mail, or ask Gluocrm's support"),
-            need: Need::Always, seed_name: Some("acceskey"),
-        ),
+            need: Need::Always, seed_name: Some("acceskey")),
     ],
     seed_url: Some("link"),
     placement: Placement::Query("sessionName"),
     ageing: Ageing::Idle { ask_after: 600 },
     words: &[
-        &REFUSALS,
-        &DEATHS,
-        &["INTERNAL_SERVER_ERROR", "Fatal error"],
-        &["getchallenge", "login", "listtypes", "logout"],
+        REFUSALS,
+        "SESSION_EXPIRED|SESSION_LEFT_IDLE|INTERNAL_SERVER_ERROR|Fatal error",
+        "getchallenge|login|listtypes|logout",
     ],
     pages: Some(&PAGES),
     content_type: "application/x-www-form-urlencoded",
@@ -331,7 +319,7 @@ fn fields(context: &Context<'_>, answer: &Response) -> Result<Json> {
     };
     let (host, said) = (&refused.host, refused.said().unwrap_or_default());
     let error = match code(answer) {
-        Some(code) if REFUSALS.contains(&code.as_str()) => {
+        Some(code) if REFUSALS.split('|').any(|refusal| refusal == code) => {
             let mut error = error!(Refused: "{host} refused the login"; host);
             let hint = || tr!("the user is inactive in Gluocrm: have it activated there");
             error.hint = said.contains("inactive").then(hint);

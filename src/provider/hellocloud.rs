@@ -49,38 +49,24 @@ pub(super) static SPEC: Spec = Spec {
     example_url: "https://crm.empresa.com.br",
     url_found: "the address of your HelloCloud, without /Api; with SuiteCRM 8 it ends in /legacy",
     fields: &[
-        field!(
-            "CLIENT_ID" Kind::Text, "the client's id",
+        field!("CLIENT_ID" Kind::Text, "the client's id",
             found: Some("in the admin panel under OAuth2 Clients and Tokens, once the client is saved"),
-            need: Need::Always, shared: Some(Group::Client),
-        ),
-        field!(
-            "CLIENT_SECRET" Kind::Secret, "the client's secret",
+            need: Need::Always, shared: Some(Group::Client)),
+        field!("CLIENT_SECRET" Kind::Secret, "the client's secret",
             found: Some("typed into the field Change Secret of that client; it is never shown again, but can be set again"),
-            need: Need::Always, shared: Some(Group::Client),
-        ),
-        field!(
-            "USERNAME" Kind::Text, "the user's name, for the password grant",
-            found: Some("ask HelloCloud's administrator"), need: PASSWORD_GRANT,
-        ),
-        field!(
-            "PASSWORD" Kind::Secret, "the user's password, for the password grant",
-            found: Some("ask HelloCloud's administrator"), need: PASSWORD_GRANT,
-        ),
-        field!(
-            "GRANT" Kind::Choice(&["client_credentials", "password"]), "the grant that the client was made for",
+            need: Need::Always, shared: Some(Group::Client)),
+        field!("USERNAME" Kind::Text, "the user's name, for the password grant",
+            found: Some("ask HelloCloud's administrator"), need: PASSWORD_GRANT),
+        field!("PASSWORD" Kind::Secret, "the user's password, for the password grant",
+            found: Some("ask HelloCloud's administrator"), need: PASSWORD_GRANT),
+        field!("GRANT" Kind::Choice(&["client_credentials", "password"]), "the grant that the client was made for",
             default: Default::IfSet("USERNAME", "password", "client_credentials"),
-            identity: true, shared: Some(Group::Client),
-        ),
-        field!(
-            "BODY" Kind::Choice(&["json", "form"]),
+            identity: true, shared: Some(Group::Client)),
+        field!("BODY" Kind::Choice(&["json", "form"]),
             "how the login is sent; `form` if a secret contains quotes, < or > and was typed into the admin panel",
-            default: Default::Value("json"), shared: Some(Group::Client),
-        ),
-        field!(
-            "TOKEN_PATH" Kind::Path, "the token's path below the URL, if it is not Api/access_token",
-            shared: Some(Group::Client),
-        ),
+            default: Default::Value("json"), shared: Some(Group::Client)),
+        field!("TOKEN_PATH" Kind::Path, "the token's path below the URL, if it is not Api/access_token",
+            shared: Some(Group::Client)),
     ],
     credentials: &[
         Credentials::new(
@@ -94,12 +80,9 @@ pub(super) static SPEC: Spec = Spec {
     ],
     renewal: Renewal::OnceExpired,
     words: &[
-        &["password", "client_credentials", "refresh_token", "Bearer"],
-        &["access_denied", "invalid_client", "invalid_request"],
-        &["invalid_grant", "unknown_error", "unsupported_grant_type"],
-        &["Access token has been revoked", "Token has been revoked"],
-        &["Access token could not be verified", "Not found"],
-        &["Missing \"Authorization\" header"],
+        "password|client_credentials|refresh_token|Bearer|access_denied|invalid_client|invalid_request",
+        "invalid_grant|unknown_error|unsupported_grant_type|Token has been revoked|Not found",
+        "Access token has been revoked|Access token could not be verified|Missing \"Authorization\" header",
     ],
     pages: Some(&PAGES),
     content_type: MEDIA_TYPE,

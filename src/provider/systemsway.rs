@@ -32,19 +32,13 @@ pub(super) static SPEC: Spec = Spec {
     example_url: "http://192.168.0.10:5000",
     url_found: "the IP address of the machine that runs the API, and its port, 5000 or 50000: ask its administrator",
     fields: &[
-        field!(
-            "USERNAME" Kind::Text, "the user's name",
-            found: Some("ask SystemsWay's administrator"), need: Need::Always,
-        ),
+        field!("USERNAME" Kind::Text, "the user's name",
+            found: Some("ask SystemsWay's administrator"), need: Need::Always),
         field!("PASSWORD" Kind::Secret, "the user's password", found: Some("ask SystemsWay's administrator")),
-        field!(
-            "PASSWORD_SHA256" Kind::Secret, "the password's SHA-256, 64 hex digits; as secret as the password",
-            found: Some("`sha256sum` makes it from the password, without a line break"),
-        ),
-        field!(
-            "HASH_CASE" Kind::Choice(&["upper", "lower"]), "the case of the hash's letters, as the server compares them",
-            default: Default::Value("upper"),
-        ),
+        field!("PASSWORD_SHA256" Kind::Secret, "the password's SHA-256, 64 hex digits; as secret as the password",
+            found: Some("`sha256sum` makes it from the password, without a line break")),
+        field!("HASH_CASE" Kind::Choice(&["upper", "lower"]), "the case of the hash's letters, as the server compares them",
+            default: Default::Value("upper")),
     ],
     alternatives: &[Alternatives {
         required: true,
@@ -52,7 +46,7 @@ pub(super) static SPEC: Spec = Spec {
     }],
     placement: Placement::Path,
     ageing: Ageing::SingleSeat { ask_after: 120 },
-    words: &[&["OK", "ERROR", "00", "01", "NA"]],
+    words: &["OK|ERROR|00|01|NA"],
     json_in_text: true,
     ..Spec::PLAIN
 };

@@ -35,10 +35,8 @@ pub(super) static SPEC: Spec = Spec {
     fields: &[
         field!("USERNAME" Kind::Text, "the person's login", found: Some("in Zeev under Access > People")),
         field!("PASSWORD" Kind::Secret, "the person's password", found: Some("ask the person")),
-        field!(
-            "API_TOKEN" Kind::Token, "a permanent token",
-            found: Some("made in Zeev's web interface; if you cannot, ask Zeev's administrator"),
-        ),
+        field!("API_TOKEN" Kind::Token, "a permanent token",
+            found: Some("made in Zeev's web interface; if you cannot, ask Zeev's administrator")),
     ],
     alternatives: &[Alternatives {
         required: true,
@@ -49,7 +47,7 @@ pub(super) static SPEC: Spec = Spec {
         Credentials::new("a permanent token", &["API_TOKEN"]),
     ],
     renewal: Renewal::WhileAlive,
-    words: &[&["impersonate"]],
+    words: &["impersonate"],
     json_in_text: true,
     impersonation: true,
     ..Spec::PLAIN
