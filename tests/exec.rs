@@ -17,7 +17,7 @@ use crate::support::machine::{PATH, feed, holds, mode, pause, set_mode, signal};
 use crate::support::sandbox::Servers;
 use crate::support::stored::{cached, edit, five_at, from_now, logins, store, systems};
 use crate::support::{
-    Machine, Outcome, Reply, Server, Terminal, at, canned, demo, digits, rows, zeev_at,
+    Machine, Outcome, Reply, Server, Terminal, at, canned, cells, demo, digits, rows, zeev_at,
 };
 
 /// A machine with a Zeev session at a server that takes no more than its login.
@@ -214,6 +214,24 @@ fn nothing_of_an_outer_run_is_handed_on() {
     ] {
         let kept = (name.to_owned(), value.to_owned());
         assert!(seen.contains(&kept), "{seen:?}");
+    }
+}
+
+#[test]
+fn a_stores_place_is_handed_on_without_its_password() {
+    let places = [
+        "redis://:pw@host:7/1 | redis://host:7/1",
+        "rediss://u:p@w/@host | rediss://host",
+        "redis:pw@host | redis://host",
+        "redis://host:7 | redis://host:7",
+        "file:/home/me@corp/store | file:/home/me@corp/store",
+    ];
+    let server = Server::start(vec![canned::zeev("Zv5token2Qm"); places.len()]);
+    let mut machine = zeev_at(&server);
+    for [place, handed_on] in cells(places) {
+        machine.set("CRMAUTH_STORE", place);
+        let outcome = sh(&machine, "exec zeev --no-store", "echo $CRMAUTH_STORE");
+        assert_eq!(outcome.answer().trim_end(), handed_on);
     }
 }
 

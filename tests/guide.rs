@@ -488,7 +488,12 @@ fn quotes_and_invisible_characters_are_not_taken_for_part_of_a_credential_unaske
         ("\"K\"", &[quotes], "y", "\"K\""),
         ("\u{200b}K", &[unseen], "", "K"),
         ("\"K\"\u{feff}", &[unseen, quotes], "", "K"),
+        ("\u{feff}''K''", &[unseen, quotes, quotes], "", "K"),
+        ("\u{202a}\u{200e}K\u{202c}", &[unseen], "", "K"),
         ("'K", &[], "", "'K"),
+        ("“K\"", &[], "", "“K\""),
+        ("x'K'", &[], "", "x'K'"),
+        ("x\u{200b}K", &[], "", "x\u{200b}K"),
     ] {
         let server = Server::start(vec![canned::zeev(TOKEN)]);
         let machine = lacking_the_password(&server);

@@ -687,6 +687,23 @@ fn a_value_that_readers_disagree_on_is_refused_without_its_text() {
         ("C4nary'Line", unreadable, double),
         ("'C4nary'Line'", unreadable, double),
         ("'C4nary'#Line", comment, double),
+        ("'C4nary'Line", unreadable, double),
+        ("'C4nary''Line'", unreadable, double),
+        ("don't # C4naryLine", comment, double),
+        ("C4nary\tLine", unreadable, single),
+        ("\u{a0}C4naryLine", unreadable, single),
+        ("\"C4nary\"Line\"", unreadable, single),
+        ("\"C4naryLine$x\" # x", unreadable, single),
+        ("\"C4nary\"#Line", comment, single),
+        ("\"C4nary\" Line # x", comment, single),
+        ("C4nary\u{a0}#Line", comment, single),
+        ("'C4nary Line # x", unclosed, single),
+        ("\"C4nary$Line", unclosed, single),
+        ("”C4nary # Line”", typographic, "use straight"),
+        ("'C4nary'$Line", unreadable, neither),
+        ("${C4naryLine}", unreadable, neither),
+        ("C4naryLine\\", unreadable, neither),
+        ("don't pay $C4naryLine", unreadable, neither),
         ("'C4nary${Line}'", unreadable, neither),
         ("'C4nary\\\\Line'", unreadable, neither),
         ("'C4naryLine\\'", unreadable, neither),
@@ -728,9 +745,44 @@ fn a_value_that_readers_disagree_on_is_refused_without_its_text() {
             "ZEEV_PASSWORD is already set in line 1",
         ),
         (
+            b"ZEEV_USERNAME=C4nary\rLine\n",
+            1,
+            "ZEEV_USERNAME contains a control character",
+        ),
+        (
+            "ZEEV_USERNAME=C4nary\u{85}\n".as_bytes(),
+            1,
+            "ZEEV_USERNAME contains a control character",
+        ),
+        (
+            b"ZEEV_USERNAME=C4nary Line # x\n",
+            1,
+            "ZEEV_USERNAME cannot be read as written",
+        ),
+        (
+            b"ZEEV_URL='C4nary'#Line\n",
+            1,
+            "ZEEV_URL has a # after the value",
+        ),
+        (
             b"ZEEV_PASSWORD C4nary\n",
             1,
             "ZEEV_PASSWORD has no `=` after it",
+        ),
+        (
+            b"export ZEEV_PASSWORD: C4nary\n",
+            1,
+            "ZEEV_PASSWORD has no `=` after it",
+        ),
+        (
+            b"NOTE='x\nZEEV_PASSWORD='C4nary'\n",
+            2,
+            "ZEEV_PASSWORD is inside the quoted value that opens in line 1",
+        ),
+        (
+            b"NOTE=\"a\\\"\nZEEV_PASSWORD=C4nary\n\"\n",
+            2,
+            "ZEEV_PASSWORD is inside the quoted value that opens in line 1",
         ),
         (
             b"NOTE='\nZEEV_PASSWORD=C4nary\n'\n",
@@ -789,6 +841,11 @@ fn lines_of_other_programs_do_no_harm() {
         ),
         (b"NOTE=don't\n", b"OTHER=isn't\n"),
         (b"NOTE=\"never closed\n", b""),
+        // Only a value that begins with a quote can go on.
+        (b"NOTE=x'\n# NOTE='x\n#NOTE='x\n", b"OTHER='\n"),
+        (b"NOTE=\"a\\\"b\nx\"\n", b""),
+        (b"NOTE='x\nZEEV_URL is y'\n", b""),
+        (b"export NOTE = 'x\r\n' # y\r\n", b""),
         (b"X=a\0b\n", b"Y=\xff\xfe\n"),
         (b"X=$HOME `x` \\\nthis is no setting\n=\n\r\n", b"export\n"),
         (b"link=http://elsewhere\nusername=somebody\n", b""),
@@ -801,7 +858,7 @@ fn lines_of_other_programs_do_no_harm() {
         let server = zeev(1);
         let machine = Machine::new();
         let ours = format!(
-            "ZEEV_URL={}\r\nexport ZEEV_USERNAME = ana\nZEEV_PASSWORD=Good5Pass\n",
+            "ZEEV_URL={}\r\nexport\tZEEV_USERNAME = ana\t# don't $x\n  ZEEV_PASSWORD\t=\t'Good5Pass'\n",
             server.url()
         );
         machine.write(".env", [before, ours.as_bytes(), after].concat());

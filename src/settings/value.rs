@@ -201,22 +201,3 @@ pub(super) fn from_bytes(bytes: &[u8]) -> Result<Secret, Text> {
     }
     Ok(Secret::new(text.to_owned()))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quotes_stand_at_both_ends_and_unseen_characters_at_one() {
-        let unseen = "\u{200b}a>a|a\u{feff}>a|\u{a0}'a'>'a'|\u{a0}>|\u{202a}\u{200e}a\u{202c}>a";
-        let quotes = "“a b”>a b| ‘a’ >a|’’>|\"a\">a|'a'>a|''a''>'a'";
-        for (wrapping, rows) in [(Wrapping::Quotes, quotes), (Wrapping::Unseen, unseen)] {
-            for (text, inner) in rows.split('|').filter_map(|row| row.split_once('>')) {
-                assert_eq!(wrapped(text), Some((wrapping, inner)), "{text:?}");
-            }
-        }
-        for text in "“|“a|a”|don’t|'|'a\"|“a\"|a'b'|a\u{200b}b| a ".split('|') {
-            assert_eq!(wrapped(text), None, "{text:?}");
-        }
-    }
-}

@@ -87,7 +87,8 @@ fn python_dotenv_reads_every_value_that_is_taken_as_it_is() {
             values.push(value);
         }
     }
-    assert!(values.len() > 900, "{} values were taken", values.len());
+    // What every reader takes alike is not refused.
+    assert_eq!(values.len(), 977);
     fs::write(folder.path().join("env"), lines.concat()).expect("a file");
     let script =
         "import dotenv\nfor value in dotenv.dotenv_values('env').values(): print(value, end='\\0')";
