@@ -9,7 +9,7 @@ use crate::declaration::Target;
 use crate::error::{Cause, Result, error};
 use crate::lifecycle::Active;
 use crate::output::file::Replacement;
-use crate::output::{Entry, Format, Outcome, Shape, github, stdout};
+use crate::output::{Entry, Format, Shape, github, stdout};
 use crate::settings::Sources;
 
 /// The file that `--save` writes: the seed script's.
@@ -52,10 +52,8 @@ pub struct Prepared<'a> {
 impl Delivery {
     /// What stdout must carry if the run fails, so that a shell that evaluates it fails too.
     pub fn on_failure(&self) -> &'static str {
-        match self.file() {
-            Some(_) => "",
-            None => self.format.map_or("", Format::on_failure),
-        }
+        let format = self.format.filter(|_| self.file().is_none());
+        format.map_or("", Format::on_failure)
     }
 
     /// Proves before anything is sent that the answer can be handed over: no session is made that nobody gets.
@@ -74,9 +72,9 @@ impl Delivery {
             var,
             to_file,
         };
-        format.check(&targets.iter().collect::<Vec<_>>(), &shape)?;
+        format.check(targets, &shape)?;
         let file = match path {
-            Some(path) => Some(open("-o", &path, sources).await?),
+            Some(path) => Some(open("-o", path, sources).await?),
             None => None,
         };
         let github = (format == Format::GitHub).then(|| run.environment.path("GITHUB_ENV"));
@@ -91,12 +89,10 @@ impl Delivery {
     }
 
     /// The file that takes the place of stdout.
-    fn file(&self) -> Option<PathBuf> {
-        match &self.output {
-            Some(path) if path.as_os_str() == "-" => None,
-            Some(path) => Some(path.clone()),
-            None => self.save.then(|| SAVE_FILE.into()),
-        }
+    fn file(&self) -> Option<&Path> {
+        let named = self.output.as_deref();
+        let named = named.filter(|path| path.as_os_str() != "-");
+        named.or(self.save.then_some(Path::new(SAVE_FILE)))
     }
 
     fn format(&self, json: bool) -> Result<Format> {
@@ -148,16 +144,15 @@ impl Prepared<'_> {
         let mut outcomes = Vec::with_capacity(results.len());
         for (target, result) in results {
             outcomes.push(match result {
-                Ok(login) => Outcome::Session(entry(login)),
+                Ok(login) => Ok(entry(login)),
                 Err(error) => {
                     exit = both(exit, error.cause.exit());
                     run.report.error(error);
-                    let error_json = run.report.error_json(error);
-                    Outcome::Failed { target, error_json }
+                    Err((*target, run.report.error_json(error)))
                 }
             });
         }
-        if exit != 0 && (!self.shape.batch || self.format.all_or_nothing()) {
+        if exit != 0 && (!self.shape.batch || self.format.sets_variables()) {
             return Ok(exit);
         }
         let rendered = self.format.write(&outcomes, &self.shape)?;
@@ -170,8 +165,8 @@ impl Prepared<'_> {
             gitignore::keep_out(&run.environment.cwd().join(SAVE_FILE), SAVE_FILE, run).await?;
         }
         // The masks are out: now the variables may be there.
-        if let (Some(file), Some(block)) = (self.github_env, &rendered.github_env) {
-            github::append(file, block)?;
+        if let Some(file) = self.github_env {
+            github::append(file, &rendered.github_env)?;
         }
         Ok(exit)
     }

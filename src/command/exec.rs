@@ -13,7 +13,7 @@ use crate::declaration::Target;
 use crate::error::{Error, Result};
 use crate::i18n::tr;
 use crate::lifecycle::{Account, Active, Services, Want};
-use crate::output::{environment, stdout};
+use crate::output::{Shape, stdout, variables};
 use crate::settings::Sources;
 use crate::signals::interruptible;
 
@@ -92,8 +92,8 @@ async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
         return token_file::run(args, run, &logins, name, command).await;
     }
     for login in &logins {
-        for (name, value) in environment(&entry(login))? {
-            command.env(name, value.expose());
+        for (name, value, _) in variables(&entry(login), &Shape::default())? {
+            command.env(&*name, &*value);
         }
     }
     // The sandbox's servers end with this process, so it must stay.

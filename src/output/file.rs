@@ -37,10 +37,8 @@ impl Replacement {
             failed(&path, tr!("cannot be written"), error).hint(hint)
         })?;
         #[cfg(unix)]
-        if let Some(old) = old
-            && let Some((what, hint)) = fixed(&path, &old, &folder, &draft)
-        {
-            return Err(refused(&path, what).hint(hint));
+        if let Some(old) = old {
+            check_replaceable(&path, &old, &folder, &draft)?;
         }
         Ok(Self {
             path,
@@ -106,18 +104,22 @@ fn existing(path: &Path) -> Result<Option<Metadata>> {
     })
 }
 
-/// Why no file of ours can take the old one's place, and the next step. The rename would fail too, but after the login.
+/// Refuses a file whose place none of ours can take. The rename would fail too, but after the login.
 #[cfg(unix)]
-fn fixed(path: &Path, old: &Metadata, folder: &Path, draft: &Draft) -> Option<(Text, Text)> {
+fn check_replaceable(path: &Path, old: &Metadata, folder: &Path, draft: &Draft) -> Result<()> {
     use std::os::unix::fs::MetadataExt;
+    #[cfg(target_os = "linux")]
     if is_mount(path) {
         let hint = tr!("mount its folder instead, or redirect stdout there with >");
-        return Some((tr!("is a mount point, which cannot be replaced"), hint));
+        return Err(refused(path, tr!("is a mount point, which cannot be replaced")).hint(hint));
     }
-    let (folder, ours) = (std::fs::metadata(folder).ok()?, draft.metadata().ok()?);
-    let why = tr!("belongs to somebody else, in a directory where only they may replace it");
-    held_by_others(mode(&folder), old.uid(), folder.uid(), ours.uid())
-        .then(|| (why, tr!("choose another path")))
+    if let (Ok(folder), Ok(ours)) = (std::fs::metadata(folder), draft.metadata())
+        && held_by_others(mode(&folder), old.uid(), folder.uid(), ours.uid())
+    {
+        let why = tr!("belongs to somebody else, in a directory where only they may replace it");
+        return Err(refused(path, why).hint(tr!("choose another path")));
+    }
+    Ok(())
 }
 
 /// In a sticky folder a file is replaced by its owner, the folder's owner or root.
@@ -132,11 +134,6 @@ fn is_mount(path: &Path) -> bool {
     use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
     statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty())
         .is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
-}
-
-#[cfg(all(unix, not(target_os = "linux")))]
-fn is_mount(_: &Path) -> bool {
-    false
 }
 
 fn failed(path: &Path, what: Text, error: io::Error) -> Error {

@@ -1,5 +1,8 @@
 //! The formats: what they are called, what they promise, and which function writes each.
 
+use zeroize::Zeroizing;
+
+use super::buffer::Buffer;
 use super::{Outcome, Rendered, Shape, github, json, lines, token};
 use crate::declaration::Target;
 use crate::error::{Result, error};
@@ -57,14 +60,9 @@ impl Format {
         Self::ALL.into_iter().find(|format| format.name() == name)
     }
 
-    /// Whether it sets variables, so that `--var` can rename one.
-    fn sets_variables(self) -> bool {
+    /// Whether it sets variables. `--var` can rename one, and where a target fails none are set for the others either.
+    pub fn sets_variables(self) -> bool {
         !matches!(self, Plain | Json | Header | Curl)
-    }
-
-    /// Whether a failed target means that nothing is written for the others either.
-    pub fn all_or_nothing(self) -> bool {
-        !matches!(self, Plain | Json)
     }
 
     /// What stdout carries instead of an answer, so that `eval "$(…)"` fails.
@@ -76,8 +74,8 @@ impl Format {
         }
     }
 
-    /// Refuses what cannot be written whatever the sessions are. To be asked before any login.
-    pub fn check(self, targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
+    /// Refuses what cannot be written whatever the sessions are. Asked before any login.
+    pub fn check(self, targets: &[Target], shape: &Shape<'_>) -> Result<()> {
         if let Some(var) = shape.var {
             if !self.sets_variables() {
                 let able = Self::ALL.map(|format| format.sets_variables().then(|| format.name()));
@@ -100,13 +98,13 @@ impl Format {
 
     /// Writes the outcomes. After an error nothing may be written but [`Self::on_failure`].
     pub fn write(self, outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Rendered> {
-        let targets: Vec<&Target> = outcomes.iter().map(Outcome::target).collect();
-        self.check(&targets, shape)?;
-        Ok(match self {
-            Plain | Header | Curl => token::write(self, outcomes, shape)?.into(),
-            Json => json::write(outcomes, shape)?.into(),
-            GitHub => github::write(outcomes, shape)?,
-            _ => lines::write(self, outcomes, shape)?.into(),
-        })
+        let Buffer(main) = match self {
+            Plain | Header | Curl => token::write(self, outcomes, shape)?,
+            Json => json::write(outcomes, shape)?,
+            GitHub => return github::write(outcomes, shape),
+            _ => lines::write(self, outcomes, shape)?,
+        };
+        let github_env = Zeroizing::default();
+        Ok(Rendered { main, github_env })
     }
 }

@@ -7,8 +7,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::buffer::Buffer;
-use super::lines::variables;
-use super::{Outcome, Rendered, Shape, sessions};
+use super::{Outcome, Rendered, Shape, variables};
 use crate::error::{Result, error};
 use crate::files::{plainly, random};
 use crate::i18n::tr;
@@ -19,45 +18,35 @@ pub(super) fn write(outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Rende
     let (mut masks, mut env) = (Buffer::default(), Buffer::default());
     // Nobody can guess it: a server that knew it could end its value early and set variables of its own.
     let delimiter = ["crmauth_", &hex(&random()?)].concat();
-    for entry in sessions(outcomes) {
-        for variable in variables(entry, shape)? {
-            let (name, value) = (&*variable.name, &*variable.value);
-            if variable.secret {
-                masks.push("::add-mask::");
-                masks.escaped(value, &[('%', "%25")]);
-                masks.push("\n");
-            }
-            env.all(&[name, "<<", &delimiter, "\n", value, "\n", &delimiter, "\n"]);
+    for entry in outcomes.iter().flatten() {
+        masks.push("::add-mask::");
+        masks.escaped(entry.token()?, &[('%', "%25")]);
+        masks.push("\n");
+        for (name, value, _) in variables(entry, shape)? {
+            env.all(&[&name, "<<", &delimiter, "\n"]);
+            env.all(&[&value, "\n", &delimiter, "\n"]);
         }
     }
-    Ok(Rendered {
-        main: masks.0,
-        github_env: Some(env.0),
-    })
+    let (Buffer(main), Buffer(github_env)) = (masks, env);
+    Ok(Rendered { main, github_env })
 }
 
 /// Opens the file that hands variables to the job's later steps: `GITHUB_ENV` names it.
 pub fn open(path: Option<&Path>) -> Result<File> {
-    let Some(path) = path.filter(|path| !path.as_os_str().is_empty()) else {
+    let Some(path) = path else {
         let error = error!(BadSetting: "GITHUB_ENV is not set: the format github works inside GitHub Actions only" =>
             hint "use -f sh or -f env outside of it");
         return Err(error);
     };
-    let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true);
-    let shown = printable(&path.display().to_string());
     let fail = |what| {
-        error!(Storage: "{path} {what}"; path = shown, what =>
+        error!(Storage: "{path} {what}"; path = printable(&path.display().to_string()), what =>
             hint "inside GitHub Actions the runner sets GITHUB_ENV; use -f sh or -f env outside of it")
     };
-    let opened = plainly(&mut options).open(path);
-    let file = opened
-        .map_err(|error| fail(tr!("cannot be opened; GITHUB_ENV names it")).because(error))?;
-    match file.metadata() {
-        Ok(found) if !found.is_file() => {
-            Err(fail(tr!("is not a regular file; GITHUB_ENV names it")))
-        }
-        _ => Ok(file),
+    let mut options = OpenOptions::new();
+    match plainly(options.read(true).append(true).create(true)).open(path) {
+        Ok(file) if file.metadata().is_ok_and(|found| found.is_file()) => Ok(file),
+        Ok(_) => Err(fail(tr!("is not a regular file; GITHUB_ENV names it"))),
+        Err(error) => Err(fail(tr!("cannot be opened; GITHUB_ENV names it")).because(error)),
     }
 }
 
@@ -74,17 +63,13 @@ fn write_block(mut file: File, bytes: &[u8]) -> io::Result<()> {
         file.seek(SeekFrom::End(-1))?;
         file.read_exact(&mut last)?;
     }
-    let mut block = Zeroizing::new(Vec::with_capacity(bytes.len() + 1));
-    if last != *b"\n" {
-        block.push(b'\n');
+    let line_end: &[u8] = if last == *b"\n" { b"" } else { b"\n" };
+    let block = Zeroizing::new([line_end, bytes].concat());
+    match file.write(&block) {
+        Ok(count) if count == block.len() => Ok(()),
+        written => {
+            file.set_len(before)?;
+            written.and(Err(ErrorKind::WriteZero.into()))
+        }
     }
-    block.extend_from_slice(bytes);
-    let written = file.write(&block);
-    if let Ok(count) = written
-        && count == block.len()
-    {
-        return Ok(());
-    }
-    file.set_len(before)?;
-    written.and(Err(ErrorKind::WriteZero.into()))
 }

@@ -26,26 +26,24 @@ struct Object<'a> {
     details: &'a Map<String, Value>,
 }
 
-impl<'a> Object<'a> {
-    fn of(entry: &Entry<'a>) -> Result<Self> {
-        let (target, session) = (entry.target, entry.session);
-        let placement = target.spec.placement;
-        Ok(Self {
-            schema: 1,
-            target: target.to_string(),
-            provider: target.spec.id,
-            account: &target.account,
-            token: entry.token()?,
-            token_type: &session.token_type,
-            url: entry.url.to_string(),
-            user: &session.user,
-            impersonating: &session.impersonating,
-            obtained_at: time(session.obtained_at),
-            expires_at: session.expires_at.map(time),
-            placement: json!({ "in": placement.place(), "name": placement.name() }),
-            details: &session.details,
-        })
-    }
+fn object<'a>(entry: &Entry<'a>) -> Result<Object<'a>> {
+    let (target, session) = (entry.target, entry.session);
+    let placement = target.spec.placement;
+    Ok(Object {
+        schema: 1,
+        target: target.to_string(),
+        provider: target.spec.id,
+        account: &target.account,
+        token: entry.token()?,
+        token_type: &session.token_type,
+        url: entry.url.to_string(),
+        user: &session.user,
+        impersonating: &session.impersonating,
+        obtained_at: time(session.obtained_at),
+        expires_at: session.expires_at.map(time),
+        placement: json!({ "in": placement.place(), "name": placement.name() }),
+        details: &session.details,
+    })
 }
 
 pub(super) fn write(outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Buffer> {
@@ -54,10 +52,10 @@ pub(super) fn write(outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Buffe
     for (place, outcome) in outcomes.iter().enumerate() {
         out.push(if place > 0 { "," } else { "" });
         let written = match outcome {
-            Outcome::Session(entry) => json::write(&mut out, &Object::of(entry)?),
-            Outcome::Failed { target, error_json } => {
+            Ok(entry) => json::write(&mut out, &object(entry)?),
+            Err((target, error)) => {
                 let target = target.to_string();
-                json::write(&mut out, &json!({ "target": target, "error": error_json }))
+                json::write(&mut out, &json!({ "target": target, "error": error }))
             }
         };
         written.map_err(|_| error!(Other: "the session could not be written as JSON"))?;

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::buffer::Buffer;
-use super::{Entry, Format, Outcome, Shape, sessions, time};
+use super::{Entry, Format, Outcome, Shape, time};
 use crate::declaration::Target;
-use crate::error::{Cause, Error, Result, error};
+use crate::error::{Error, Result, error};
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 
@@ -16,21 +16,16 @@ const REPORT_LIMIT: usize = 5 * 1024;
 /// What the variables of Azure's agent begin with.
 const AGENTS_OWN: [&str; 5] = ["endpoint", "input", "path", "secret", "securefile"];
 
-/// Name and value are ASCII: tokens are checked, and URLs encode the rest.
-pub(super) struct Variable<'a> {
-    pub name: Cow<'a, str>,
-    pub value: Cow<'a, str>,
-    /// Whether it is the token.
-    pub secret: bool,
-}
+/// A name, its value and whether that is the token. All ASCII: tokens are checked, and URLs encode the rest.
+type Variable<'a> = (Cow<'a, str>, Cow<'a, str>, bool);
 
 /// Writes every variable of every session.
 pub(super) fn write(format: Format, outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Buffer> {
     let mut out = Buffer::default();
-    for entry in sessions(outcomes) {
+    for entry in outcomes.iter().flatten() {
         for variable in variables(entry, shape)? {
             line(format, &mut out, &variable).map_err(|why| {
-                let name = variable.name;
+                let name = variable.0;
                 let what = tr!("the value of {name}, which {why}"; name, why);
                 cannot_carry(format, what).target(&entry.target.to_string())
             })?;
@@ -47,7 +42,7 @@ pub(super) fn write(format: Format, outcomes: &[Outcome<'_>], shape: &Shape<'_>)
 
 /// Writes one variable, or says why its value cannot be carried: the end of a sentence, "the value of X, which …".
 fn line(format: Format, out: &mut Buffer, variable: &Variable<'_>) -> Result<(), Text> {
-    let (name, value) = (&*variable.name, &*variable.value);
+    let (name, value, secret) = (&*variable.0, &*variable.1, variable.2);
     let (before, between, escapes, end): (_, _, &[(char, &str)], _) = match format {
         Format::Env => {
             let quote = quote(value)?;
@@ -63,10 +58,7 @@ fn line(format: Format, out: &mut Buffer, variable: &Variable<'_>) -> Result<(),
         Format::Azure => {
             check_azure(name, value)?;
             // The agent blanks secrets in every log, and a URL there helps.
-            let kind = match variable.secret {
-                true => ";issecret=true]",
-                false => "]",
-            };
+            let kind = if secret { ";issecret=true]" } else { "]" };
             // It undoes %3B, %0D, %0A and %5D first, then %AZP25: a lone % would make such a sequence.
             let before = "##vso[task.setvariable variable=";
             (before, kind, &[('%', "%AZP25")], "\n")
@@ -86,12 +78,11 @@ fn check_azure(name: &str, value: &str) -> Result<(), Text> {
             "begins like the agent's own variables, so no step would see it"
         ));
     }
-    match value.split_once("$(") {
-        Some((_, rest)) if rest.contains(')') => {
-            Err(tr!("has a $(…) that the agent expands before each step"))
-        }
-        _ => Ok(()),
+    let rest = value.split_once("$(").map_or("", |(_, rest)| rest);
+    if rest.contains(')') {
+        return Err(tr!("has a $(…) that the agent expands before each step"));
     }
+    Ok(())
 }
 
 /// Nothing is quoted, since quotes would become part of the value. GitLab's server and its runner both expand `$NAME`,
@@ -118,23 +109,18 @@ pub fn quoted(value: &Secret) -> Result<Secret, Text> {
 /// and `\'` and expands `${NAME}` there too. A value with a single quote goes into double quotes, where readers agree on
 /// nothing that has a meaning in a shell.
 fn quote(value: &str) -> Result<&'static str, Text> {
-    if value.contains("${") {
-        return Err(tr!(
-            "has a ${{ that some readers of env files expand even inside quotes"
-        ));
-    }
     let single = value.contains('\'');
-    if single && value.contains(['"', '\\', '$', '`']) {
-        return Err(tr!(
-            "has a single quote beside a \" \\ $ or `, which readers of env files read differently"
-        ));
-    }
-    if value.contains(r"\\") || value.ends_with('\\') {
-        return Err(tr!(
+    Err(if value.contains("${") {
+        tr!("has a ${{ that some readers of env files expand even inside quotes")
+    } else if single && value.contains(['"', '\\', '$', '`']) {
+        tr!("has a single quote beside a \" \\ $ or `, which readers of env files read differently")
+    } else if value.contains(r"\\") || value.ends_with('\\') {
+        tr!(
             "has two backslashes in a row or one at its end, which readers of env files read differently"
-        ));
-    }
-    Ok(if single { "\"" } else { "'" })
+        )
+    } else {
+        return Ok(if single { "\"" } else { "'" });
+    })
 }
 
 fn cannot_carry(format: Format, what: Text) -> Error {
@@ -142,29 +128,14 @@ fn cannot_carry(format: Format, what: Text) -> Error {
         hint "use -f json or -f plain")
 }
 
-/// A session's variables for a child's environment, under the names that the formats give them.
-pub fn environment(entry: &Entry<'_>) -> Result<Vec<(String, Secret)>> {
-    let variables = variables(entry, &Shape::default())?.into_iter();
-    let owned = |of: Variable<'_>| (of.name.into_owned(), Secret::new(of.value.into_owned()));
-    Ok(variables.map(owned).collect())
-}
-
 /// `PREFIX_TOKEN`, `PREFIX_TOKEN_EXPIRES_AT` where that is known, and `PREFIX_URL`.
-pub(super) fn variables<'a>(entry: &Entry<'a>, shape: &Shape<'a>) -> Result<Vec<Variable<'a>>> {
-    let plain = |field, value: String| Variable {
-        name: entry.target.variable(field).into(),
-        value: value.into(),
-        secret: false,
-    };
-    let own = || entry.target.variable("TOKEN").into();
-    let mut variables = vec![Variable {
-        name: shape.var.map_or_else(own, Cow::Borrowed),
-        value: entry.token()?.into(),
-        secret: true,
-    }];
+pub fn variables<'a>(entry: &Entry<'a>, shape: &Shape<'a>) -> Result<Vec<Variable<'a>>> {
+    let name = |field| Cow::from(entry.target.variable(field));
+    let own = shape.var.map_or_else(|| name("TOKEN"), Cow::from);
+    let mut variables = vec![(own, entry.token()?.into(), true)];
     let end = entry.session.expires_at;
-    variables.extend(end.map(|end| plain("TOKEN_EXPIRES_AT", time(end))));
-    variables.push(plain("URL", entry.url.to_string()));
+    variables.extend(end.map(|end| (name("TOKEN_EXPIRES_AT"), time(end).into(), false)));
+    variables.push((name("URL"), entry.url.to_string().into(), false));
     Ok(variables)
 }
 
@@ -172,33 +143,25 @@ pub(super) fn variables<'a>(entry: &Entry<'a>, shape: &Shape<'a>) -> Result<Vec<
 /// run, loaded or read as a file. Case does not matter: PowerShell ignores it on Windows, and zsh ties `path` to `PATH`.
 const VITAL: &str =
     "PATH HOME PWD SHELL IFS ENV BASH_ENV ZDOTDIR PROMPT_COMMAND PS4 NODE_OPTIONS PSMODULEPATH";
-/// What the dynamic linker's variables begin with.
-const VITAL_STARTS: [&str; 2] = ["LD_", "DYLD_"];
 
 /// Refuses a `--var` that some reader does not take as a name, that shells depend on, or that would be written twice.
-pub(super) fn check_name(name: &str, targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
-    if shape.batch || targets.len() > 1 {
-        let why = tr!("--var names one token, so it is for one target at a time");
-        return Err(Error::new(Cause::Usage, why));
-    }
-    if !is_name(name) {
-        return Err(error!(Usage: "--var is not a variable's name" =>
-            hint "letters, digits and _, not beginning with a digit"));
-    }
+pub(super) fn check_name(name: &str, targets: &[Target], shape: &Shape<'_>) -> Result<()> {
     let upper = name.to_ascii_uppercase();
-    if VITAL.split(' ').any(|vital| upper == vital)
-        || VITAL_STARTS.iter().any(|start| upper.starts_with(start))
-    {
-        let error = error!(Usage: "--var {name} would replace a variable that shells and programs rely on"; name =>
-            hint "choose a name of your own, such as CRM_TOKEN");
-        return Err(error);
-    }
-    let other = |target: &&Target| ["TOKEN_EXPIRES_AT", "URL"].map(|field| target.variable(field));
-    if targets.iter().flat_map(other).any(|other| other == name) {
-        let why = tr!("--var is the name of another variable that is written too");
-        return Err(Error::new(Cause::Usage, why));
-    }
-    Ok(())
+    // The dynamic linker's variables begin so.
+    let loads = upper.starts_with("LD_") || upper.starts_with("DYLD_");
+    let other = |target: &Target| ["TOKEN_EXPIRES_AT", "URL"].map(|field| target.variable(field));
+    Err(if shape.batch || targets.len() > 1 {
+        error!(Usage: "--var names one token, so it is for one target at a time")
+    } else if !is_name(name) {
+        error!(Usage: "--var is not a variable's name" => hint "letters, digits and _, not beginning with a digit")
+    } else if loads || VITAL.split(' ').any(|vital| upper == vital) {
+        error!(Usage: "--var {name} would replace a variable that shells and programs rely on"; name =>
+            hint "choose a name of your own, such as CRM_TOKEN")
+    } else if targets.iter().flat_map(other).any(|other| other == name) {
+        error!(Usage: "--var is the name of another variable that is written too")
+    } else {
+        return Ok(());
+    })
 }
 
 fn is_name(word: &str) -> bool {

@@ -12,9 +12,8 @@ mod token;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use buffer::Buffer;
 pub use format::Format;
-pub use lines::{environment, quoted, shell_word};
+pub use lines::{quoted, shell_word, variables};
 
 use crate::declaration::{BaseUrl, Target};
 use crate::error::Result;
@@ -38,24 +37,8 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// What became of one target.
-pub enum Outcome<'a> {
-    Session(Entry<'a>),
-    Failed {
-        target: &'a Target,
-        /// The object under `error` in JSON output.
-        error_json: serde_json::Value,
-    },
-}
-
-impl<'a> Outcome<'a> {
-    fn target(&self) -> &'a Target {
-        match self {
-            Self::Session(entry) => entry.target,
-            Self::Failed { target, .. } => target,
-        }
-    }
-}
+/// What became of one target: a session, or the object under `error` in JSON output.
+pub type Outcome<'a> = Result<Entry<'a>, (&'a Target, serde_json::Value)>;
 
 /// What the command line asked for besides the format.
 #[derive(Debug, Clone, Copy, Default)]
@@ -73,24 +56,7 @@ pub struct Rendered {
     /// For stdout, or the file of `-o`.
     pub main: Zeroizing<Vec<u8>>,
     /// To be appended to the file that `GITHUB_ENV` names, after `main` is out.
-    pub github_env: Option<Zeroizing<Vec<u8>>>,
-}
-
-impl From<Buffer> for Rendered {
-    fn from(main: Buffer) -> Self {
-        Self {
-            main: main.0,
-            github_env: None,
-        }
-    }
-}
-
-/// The sessions among the outcomes, in order.
-fn sessions<'o, 'a>(outcomes: &'o [Outcome<'a>]) -> impl Iterator<Item = &'o Entry<'a>> {
-    outcomes.iter().filter_map(|outcome| match outcome {
-        Outcome::Session(entry) => Some(entry),
-        Outcome::Failed { .. } => None,
-    })
+    pub github_env: Zeroizing<Vec<u8>>,
 }
 
 /// RFC 3339 in UTC, whole seconds. They are cut off, not rounded: an expiry must not move into the future.

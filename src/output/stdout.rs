@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use crate::error::{Cause, Error, Result, error};
+use crate::error::{Error, Result, error};
 use crate::i18n::tr;
 use crate::signals::heed_signals;
 use crate::terminal::size;
@@ -62,15 +62,13 @@ pub async fn write(bytes: Zeroizing<Vec<u8>>) -> Result<()> {
         // Beyond a file's size limit a signal would end us, and whoever waits for a reader hears signals.
         heed_signals().await;
     }
-    let written = match at_once {
-        true => write_all(&bytes),
-        false => {
-            let bytes = Arc::new(bytes);
-            let theirs = Arc::clone(&bytes);
-            let written = apart(move || write_all(&theirs)).await;
-            written.unwrap_or_else(|_| write_all(&bytes))
-        }
-    };
+    if at_once {
+        return write_all(&bytes).map_err(failed);
+    }
+    let bytes = Arc::new(bytes);
+    let theirs = Arc::clone(&bytes);
+    let written = apart(move || write_all(&theirs)).await;
+    let written = written.unwrap_or_else(|_| write_all(&bytes));
     written.map_err(failed)
 }
 
@@ -126,8 +124,7 @@ fn write_all(bytes: &[u8]) -> io::Result<()> {
 fn failed(error: io::Error) -> Error {
     let hint = match error.kind() {
         ErrorKind::BrokenPipe => {
-            let message = tr!("the program that reads the output has closed it");
-            return Error::new(Cause::ClosedPipe, message);
+            return error!(ClosedPipe: "the program that reads the output has closed it");
         }
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             tr!("free space where stdout goes, or send it elsewhere")

@@ -1,13 +1,13 @@
 //! `plain`, `header` and `curl`: the token alone, or in what carries it to the server.
 
 use super::buffer::Buffer;
-use super::{Format, Outcome, Shape, sessions};
+use super::{Format, Outcome, Shape};
 use crate::declaration::{Placement, Target};
 use crate::error::{Result, error};
 use crate::i18n::tr;
 
 /// What the formats cannot carry. Whoever reads headers reads them all: lines for several servers would reach one.
-pub(super) fn check(format: Format, targets: &[&Target], shape: &Shape<'_>) -> Result<()> {
+pub(super) fn check(format: Format, targets: &[Target], shape: &Shape<'_>) -> Result<()> {
     if shape.batch || targets.len() > 1 {
         let error = error!(Usage: "the format {format} is for one target at a time"; format = format.name() =>
             hint "ask for one target, or use -f json for several");
@@ -34,7 +34,7 @@ pub(super) fn check(format: Format, targets: &[&Target], shape: &Shape<'_>) -> R
 
 pub(super) fn write(format: Format, outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Buffer> {
     let mut out = Buffer::default();
-    for entry in sessions(outcomes) {
+    for entry in outcomes.iter().flatten() {
         let token = entry.token()?;
         match (format, entry.target.spec.placement) {
             // Lines for `curl -K`, so that no session is among a command's arguments.

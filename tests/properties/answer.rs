@@ -7,7 +7,7 @@ use std::time::Duration;
 use crmauth::declaration::{self, Alternatives, BaseUrl, Kind, Settings, Spec, Target};
 use crmauth::error::Error;
 use crmauth::http::{Channel, Http, Proxies};
-use crmauth::output::{Entry, Format, Outcome, Shape};
+use crmauth::output::{Entry, Format, Shape};
 use crmauth::provider::{self, Context, LoginError, Provider, Renewed, Role, System};
 use crmauth::report::Report;
 use crmauth::secret::Secret;
@@ -209,7 +209,7 @@ fn good(settings: &Settings, session: &Session) {
             url: &settings.url,
             session,
         };
-        match format.write(&[Outcome::Session(entry)], &Shape::default()) {
+        match format.write(&[Ok(entry)], &Shape::default()) {
             Ok(rendered) if format.name() == "json" => {
                 let json: Value = serde_json::from_slice(&rendered.main).expect("JSON");
                 assert_eq!(json["token"], session.token.expose());
