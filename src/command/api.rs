@@ -11,16 +11,16 @@ use std::time::Duration;
 
 use super::delivery;
 use super::{Run, seconds_or_none, target_help};
-use crate::declaration::{Pages, Query, Target};
+use crate::declaration::{Pages, Target};
 use crate::error::{Cause, Error, Result, error};
 use crate::http::random_part;
-use crate::http::response::{Json, server_failed, status_error};
+use crate::http::response::{server_failed, status_error};
 use crate::i18n::tr;
 use crate::json;
 use crate::lifecycle::{Account, Active, Answer, Want};
 use crate::output::file::Replacement;
 use crate::output::shell_word;
-use crate::output::stdout::{self, StdoutStream};
+use crate::output::stdout;
 use crate::provider::Provider;
 use crate::settings::{self, Sources};
 use arguments::{Typed, pair};
@@ -95,14 +95,14 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let target = &settings::target(&args.target)?;
     let named = |error: Error| error.target(&target.to_string());
     let typed = Typed::read(args, target, run).map_err(named)?;
-    let list = args.paginate.then(|| List::read(&typed, target));
-    let list = list.transpose().map_err(named)?;
+    let pages = args.paginate.then(|| pages(&typed, target));
+    let pages = pages.transpose().map_err(named)?;
     let (services, sources, _servers) = run.services().await?;
     let mut out = Out::open(args, run, &sources).await?;
     let account = Account::find(&services, &sources, target, args.person.as_deref()).await?;
     let login = account.session(&Want::Usable(args.min_ttl)).await?;
-    if let Some(list) = list {
-        let written = list.write(typed, login, &mut out).await;
+    if let Some(pages) = pages {
+        let written = list(pages, typed, login, &mut out).await;
         out.end(written.is_ok(), run).await?;
         return written.map_err(named);
     }
@@ -176,7 +176,8 @@ fn verdict(answer: &Answer, account: &Account<'_>, typed: &Typed) -> Result<u8> 
         return Err(error.hint(hint));
     }
     let object = answer.whole.then(|| response.any_object()).flatten();
-    let error = status_error(host, &response.path, status).said(&said(object));
+    let said = object.and_then(|object| object.said()).unwrap_or_default();
+    let error = status_error(host, &response.path, status).said(&said);
     let hint = match error.cause {
         Cause::Refused => tr!(
             "`crmauth status {target} --check` tells whether the session is alive"; target),
@@ -188,11 +189,6 @@ fn verdict(answer: &Answer, account: &Account<'_>, typed: &Typed) -> Result<u8> 
         _ => tr!("the answer's body may say more"),
     };
     Err(error.hint(hint))
-}
-
-/// What the server says in an answer.
-fn said(object: Option<Json>) -> String {
-    object.and_then(|object| object.said()).unwrap_or_default()
 }
 
 /// Warns of what a program that reads JSON would stumble over; whether there was any.
@@ -218,31 +214,32 @@ fn text_before(body: &[u8]) -> Option<bool> {
 
 /// Where an answer goes: stdout, indented at a terminal, or a file that appears whole.
 struct Out {
-    stream: StdoutStream,
     file: Option<Replacement>,
     /// Whether to use colour, where a person reads along.
     color: Option<bool>,
+    /// Whether the last line on stdout has no end yet.
+    open: bool,
 }
 
 impl Out {
     /// Proves before anything is sent that a file can be written.
     async fn open(args: &Args, run: &Run<'_>, sources: &Sources) -> Result<Self> {
-        let stream = StdoutStream::default();
         let (mut file, mut color) = (None, stdout::is_terminal().then_some(run.color));
         if let Some(path) = args.output.as_ref().filter(|path| path.as_os_str() != "-") {
             (file, color) = (Some(delivery::open("-o", path, sources).await?), None);
         }
-        Ok(Self {
-            stream,
-            file,
-            color,
-        })
+        let open = false;
+        Ok(Self { file, color, open })
     }
 
     async fn write(&mut self, bytes: Vec<u8>) -> Result<()> {
-        match &mut self.file {
-            Some(file) => file.add(&bytes),
-            None => self.stream.write(bytes).await,
+        match (&mut self.file, bytes.last()) {
+            (Some(file), _) => file.add(&bytes),
+            (None, None) => Ok(()),
+            (None, Some(last)) => {
+                self.open = *last != b'\n';
+                stdout::write(bytes.into()).await
+            }
         }
     }
 
@@ -261,11 +258,12 @@ impl Out {
     }
 
     /// Ends the answer; a file takes its place only if the answer is `whole`.
-    async fn end(mut self, whole: bool, run: &Run<'_>) -> Result<()> {
+    async fn end(self, whole: bool, run: &Run<'_>) -> Result<()> {
         match self.file {
-            None => self.stream.end_line().await,
+            // Stderr or the shell's prompt would continue the line. Nobody misses an end that cannot be written.
+            None if self.open && self.color.is_some() => drop(stdout::print("\n").await),
             Some(file) if whole => run.report.warn_of_all(file.write(&[])?),
-            Some(_) => {}
+            _ => {}
         }
         Ok(())
     }
@@ -300,99 +298,70 @@ impl Out {
     }
 }
 
-/// A list that is asked for page by page.
-struct List {
-    pages: &'static Pages,
-    path: String,
-    pairs: Query,
+/// The pages of a list, where there are any.
+fn pages(typed: &Typed, target: &Target) -> Result<&'static Pages> {
+    let (product, method) = (target.spec.product, &typed.method);
+    let Some(pages) = target.spec.pages else {
+        let error = error!(Usage: "--paginate does not work with {product}"; product => hint "leave --paginate out");
+        return Err(error);
+    };
+    if method != "GET" {
+        return Err(error!(Usage: "--paginate asks with GET, not with {method}"; method));
+    }
+    page(pages, &typed.path, 0).map(|_| pages)
 }
 
-impl List {
-    fn read(typed: &Typed, target: &Target) -> Result<Self> {
-        let (product, method) = (target.spec.product, &typed.method);
-        let Some(pages) = target.spec.pages else {
-            return Err(
-                error!(Usage: "--paginate does not work with {product}"; product =>
-                    hint "leave --paginate out"),
-            );
-        };
-        if method != "GET" {
-            let why = tr!("--paginate asks with GET, not with {method}"; method);
-            return Err(Error::new(Cause::Usage, why));
+/// The path that asks for a page of the list at `path`.
+fn page(pages: &Pages, path: &str, page: usize) -> Result<String> {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let pairs = url::form_urlencoded::parse(query.as_bytes()).into_owned();
+    let pairs = (pages.ask)(pairs.collect(), page)?;
+    let pairs = pairs.iter().map(|(name, value)| pair(name, value));
+    Ok([path, "?", &pairs.collect::<Vec<_>>().join("&")].concat())
+}
+
+/// Writes the rows of all pages. What has been written when a page fails is not a whole array.
+async fn list(pages: &Pages, mut typed: Typed, mut login: Active<'_>, out: &mut Out) -> Result<u8> {
+    let (hashes, path) = (RandomState::new(), typed.path.clone());
+    let (mut before, mut seen, mut warned) = ("[\n", HashSet::new(), false);
+    for number in 0.. {
+        typed.path = page(pages, &path, number)?;
+        let (active, mut answer, lost) = send(login, &typed).await?;
+        while let Some(part) = answer.next().await? {
+            answer.response.body.extend(part);
+            if answer.response.body.len() > PAGE_MAX {
+                let why = tr!("a page is larger than 8 MiB");
+                return Err(Error::new(Cause::TooLarge, why).hint(tr!("ask for smaller pages")));
+            }
         }
-        let (path, query) = typed.path.split_once('?').unwrap_or((&typed.path, ""));
-        let pairs = url::form_urlencoded::parse(query.as_bytes());
-        let list = Self {
-            pages,
-            path: path.to_owned(),
-            pairs: pairs.into_owned().collect(),
-        };
-        list.page(0).map(|_| list)
-    }
-
-    /// The path that asks for a page.
-    fn page(&self, page: usize) -> Result<String> {
-        let pairs = (self.pages.ask)(self.pairs.clone(), page)?;
-        let pairs = pairs.iter().map(|(name, value)| pair(name, value));
-        Ok([&self.path, "?", &pairs.collect::<Vec<_>>().join("&")].concat())
-    }
-
-    /// Writes the rows of all pages. What has been written when a page fails is not a whole array.
-    async fn write(&self, mut typed: Typed, mut login: Active<'_>, out: &mut Out) -> Result<u8> {
-        let hashes = RandomState::new();
-        let (mut before, mut seen, mut warned) = ("[\n", HashSet::new(), false);
-        for page in 0.. {
-            typed.path = self.page(page)?;
-            let (active, mut answer, lost) = send(login, &typed).await?;
-            read_page(&mut answer).await?;
-            let text = self.text(&answer);
-            let found = text.as_deref().and_then(self.pages.read);
-            let (Some((rows, count, more)), true) = (found, answer.response.is_success()) else {
-                let host = &answer.response.host;
-                let message = tr!("{host}'s answer contains no list"; host);
-                let said = said(answer.response.any_object());
-                let other = verdict(&answer, &active.account, &typed).err();
-                let other = other.unwrap_or_else(|| Error::new(Cause::BadAnswer, message));
-                return Err(lost.unwrap_or(other.said(&said)));
-            };
-            if !warned {
-                warned = warn_of_oddities(&answer, &active.account);
-            }
-            if count > 0 && !seen.insert(hashes.hash_one(rows)) {
-                return Err(error!(BadAnswer: "the server sent the same page twice"));
-            }
-            if count > 0 {
-                out.write(before.into()).await?;
-                out.write_rows(rows).await?;
-                before = ",\n";
-            }
-            if count == 0 || !more {
-                break;
-            }
-            login = active.again();
-        }
-        let end = if before == "[\n" { "[]\n" } else { "\n]\n" };
-        out.write(end.into()).await.map(|()| 0)
-    }
-
-    /// A page's JSON: as it came, digits and all, unless it must be looked for among other text.
-    fn text<'t>(&self, answer: &'t Answer) -> Option<Cow<'t, str>> {
+        // As it came, digits and all, unless it must be looked for among other text.
         let body = std::str::from_utf8(&answer.response.body).ok();
-        let body = body.filter(|body| (self.pages.read)(body).is_some());
+        let body = body.filter(|body| (pages.read)(body).is_some());
         let found = || Some(json::text(&answer.response.any_object()?.fields.into()).into());
-        body.map(Cow::from).or_else(found)
-    }
-}
-
-/// Reads all of a page.
-async fn read_page(answer: &mut Answer) -> Result<()> {
-    while let Some(part) = answer.next().await? {
-        answer.response.body.extend(part);
-        if answer.response.body.len() > PAGE_MAX {
-            return Err(
-                error!(TooLarge: "a page is larger than 8 MiB" => hint "ask for smaller pages"),
-            );
+        let text: Option<Cow<'_, str>> = body.map(Cow::from).or_else(found);
+        let found = text.as_deref().and_then(pages.read);
+        let (Some((rows, count, more)), true) = (found, answer.response.is_success()) else {
+            let host = &answer.response.host;
+            let none = || error!(BadAnswer: "{host}'s answer contains no list"; host);
+            let object = answer.response.any_object();
+            let said = object.and_then(|object| object.said()).unwrap_or_default();
+            let other = verdict(&answer, &active.account, &typed).err();
+            return Err(lost.unwrap_or(other.unwrap_or_else(none).said(&said)));
+        };
+        warned = warned || warn_of_oddities(&answer, &active.account);
+        if count > 0 && !seen.insert(hashes.hash_one(rows)) {
+            return Err(error!(BadAnswer: "the server sent the same page twice"));
         }
+        if count > 0 {
+            out.write(before.into()).await?;
+            out.write_rows(rows).await?;
+            before = ",\n";
+        }
+        if count == 0 || !more {
+            break;
+        }
+        login = active.again();
     }
-    Ok(())
+    let end = if before == "[\n" { "[]\n" } else { "\n]\n" };
+    out.write(end.into()).await.map(|()| 0)
 }

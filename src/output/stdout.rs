@@ -29,31 +29,6 @@ pub fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Stdout for an answer that comes in parts.
-#[derive(Default)]
-pub struct StdoutStream {
-    /// Whether the last byte written was no line end.
-    open_line: bool,
-}
-
-impl StdoutStream {
-    pub async fn write(&mut self, bytes: Vec<u8>) -> Result<()> {
-        let Some(last) = bytes.last() else {
-            return Ok(());
-        };
-        self.open_line = *last != b'\n';
-        write(bytes.into()).await
-    }
-
-    /// Ends the line at a terminal, where stderr or the shell's prompt would continue it.
-    pub async fn end_line(&mut self) {
-        if self.open_line && is_terminal() {
-            // Nobody misses a line end that cannot be written.
-            let _ = self.write(vec![b'\n']).await;
-        }
-    }
-}
-
 /// Writes on a thread where stdout's reader may keep us waiting: on ours no time-out would fire and no signal would be
 /// heard. A thread takes half a millisecond, a quarter of what `token` takes, so what stdout takes at once is written here.
 pub async fn write(bytes: Zeroizing<Vec<u8>>) -> Result<()> {

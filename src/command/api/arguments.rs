@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::IgnoredAny;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::Run;
 use super::Args;
 use crate::declaration::{Placement, Spec, Target};
-use crate::error::{Cause, Error, Result, error};
+use crate::error::{Error, Result, error};
 use crate::files::random;
 use crate::http::{ACCEPT, CONTENT_TYPE, Effect, HeaderName, Method, Part, Request, is_harmless};
 use crate::i18n::{Text, tr};
@@ -34,7 +34,7 @@ pub struct Typed {
     pub path: String,
     pub method: Method,
     headers: Vec<(HeaderName, Secret)>,
-    body: Option<Body>,
+    body: Body,
     /// How often it may be sent again where the server is away.
     pub retries: u32,
     pub timeout: Duration,
@@ -54,7 +54,7 @@ impl Typed {
             path = [&path, separator, &pair(name, value)].concat();
         }
         let body = Body::read(args, target.spec, run)?;
-        let method = method(args, body.is_some())?;
+        let method = method(args, !body.parts.is_empty())?;
         let headers = args.headers.iter();
         let headers = headers.map(|header| read_header(header, target.spec));
         let typed = Self {
@@ -65,16 +65,16 @@ impl Typed {
             retries: args.retry.into(),
             timeout: run.global.timeout,
         };
-        if typed.body.as_ref().is_some_and(Body::is_multipart) && typed.has_header(&CONTENT_TYPE) {
-            return Err(
-                error!(Usage: "-H names Content-Type, which --upload sets" => hint "leave it out"),
-            );
+        if !args.uploads.is_empty() && typed.has_header(&CONTENT_TYPE) {
+            let error =
+                error!(Usage: "-H names Content-Type, which --upload sets" => hint "leave it out");
+            return Err(error);
         }
         if args.retry > 0 && !is_harmless(&typed.method) {
-            return Err(
-                error!(Usage: "--retry repeats only GET, HEAD and OPTIONS, not {method}"; method = typed.method =>
-                    hint "a request that may have changed something is not sent twice"),
-            );
+            let method = typed.method;
+            let error = error!(Usage: "--retry repeats only GET, HEAD and OPTIONS, not {method}"; method =>
+                hint "a request that may have changed something is not sent twice");
+            return Err(error);
         }
         Ok(typed)
     }
@@ -85,13 +85,11 @@ impl Typed {
 
     /// Whether it is a POST whose body takes one more field.
     fn is_form(&self) -> bool {
-        let headers = self.headers.iter();
-        let mut types = headers.filter(|(name, _)| *name == CONTENT_TYPE);
-        let is_form = |(_, value): &(HeaderName, Secret)| {
+        let is_form = |(name, value): &(HeaderName, Secret)| {
             let kind = value.expose().split(';').next().unwrap_or_default();
-            kind.trim().eq_ignore_ascii_case(FORM)
+            *name != CONTENT_TYPE || kind.trim().eq_ignore_ascii_case(FORM)
         };
-        self.method == Method::POST && types.all(is_form)
+        self.method == Method::POST && self.headers.iter().all(is_form)
     }
 
     /// The request with the session where the system wants it: in a posted form's body, since servers log URLs.
@@ -115,7 +113,7 @@ impl Typed {
         if spec.placement == Placement::Bearer {
             request = request.bearer(token);
         }
-        let content_type = self.body.as_ref().map(|body| &*body.content_type);
+        let content_type = self.body.content_type.as_deref();
         let content_type = content_type.or(field.map(|_| FORM));
         if let Some(content_type) = content_type.filter(|_| !self.has_header(&CONTENT_TYPE)) {
             request = request.header(CONTENT_TYPE, Secret::new(content_type.to_owned()));
@@ -123,11 +121,7 @@ impl Typed {
         if spec.content_type.ends_with("json") && !self.has_header(&ACCEPT) {
             request = request.header(ACCEPT, Secret::new(spec.content_type.to_owned()));
         }
-        match (&self.body, field) {
-            (Some(body), _) => request.parts(body.parts(field)),
-            (None, Some((name, value))) => request.parts(vec![Part::bytes(pair(name, value))]),
-            (None, None) => request,
-        }
+        request.parts(self.body.parts(field))
     }
 }
 
@@ -178,13 +172,9 @@ fn method(args: &Args, has_body: bool) -> Result<Method> {
 fn read_header(header: &str, spec: &Spec) -> Result<(HeaderName, Secret)> {
     let (name, value) = header.split_once(':').unwrap_or((header, ""));
     let (name, value) = (name.trim(), value.trim());
-    let bad = value.chars().any(|c| c.is_control() && c != '\t');
+    let bad = !header.contains(':') || value.chars().any(|c| c.is_control() && c != '\t');
     let bearer = spec.placement == Placement::Bearer;
     Err(match HeaderName::from_bytes(name.as_bytes()) {
-        _ if !header.contains(':') => {
-            error!(Usage: "-H takes a name and a value with a colon between them" =>
-                hint "for example -H 'Accept: text/plain'")
-        }
         Ok(parsed) if OURS.iter().any(|ours| parsed == *ours) => error!(Usage:
             "-H names {name}, which is set from the URL and the body"; name =>
             hint "leave it out"),
@@ -199,9 +189,10 @@ fn read_header(header: &str, spec: &Spec) -> Result<(HeaderName, Secret)> {
     })
 }
 
-/// A body: the bytes of `-d`, or a form, a JSON object or multipart made of fields and files.
+/// A body: the bytes of `-d`, or a form, a JSON object or multipart made of fields and files. Without parts there is none.
+#[derive(Default)]
 struct Body {
-    content_type: String,
+    content_type: Option<String>,
     parts: Vec<Part>,
     /// What stands between the parts, if it is multipart.
     boundary: Option<String>,
@@ -215,53 +206,40 @@ struct Field {
 }
 
 impl Body {
-    /// What the options ask for; `None`: nothing.
-    fn read(args: &Args, spec: &Spec, run: &Run<'_>) -> Result<Option<Self>> {
+    fn read(args: &Args, spec: &Spec, run: &Run<'_>) -> Result<Self> {
         let options = [&args.fields, &args.json_fields, &args.uploads];
         let values = options.into_iter().flatten();
         let values = values.filter_map(|pair| Some(pair.split_once('=')?.1));
         let all = values.chain(args.data.as_deref());
         if all.filter(|value| *value == "@-").count() > 1 {
-            let why = tr!("stdin can be read only once, and @- is given twice");
-            return Err(Error::new(Cause::Usage, why));
+            return Err(error!(Usage: "stdin can be read only once, and @- is given twice"));
         }
-        if let Some(data) = &args.data {
-            let part = read_data("-d", data, run)?;
-            return Ok(Some(Self::new(spec.content_type, part)));
-        }
-        let (texts, values) = (args.fields.iter(), args.json_fields.iter());
-        let typed = texts.map(|typed| ("-F", typed));
-        let typed = typed.chain(values.map(|typed| ("-J", typed)));
-        let fields = typed.map(|(option, typed)| Field::read(option, typed, run));
+        let field = |option| move |typed: &String| Field::read(option, typed, run);
+        let texts = args.fields.iter().map(field("-F"));
+        let fields = texts.chain(args.json_fields.iter().map(field("-J")));
         let fields = fields.collect::<Result<Vec<_>>>()?;
         if !args.uploads.is_empty() {
-            return multipart(&fields, &args.uploads, run).map(Some);
+            return multipart(&fields, &args.uploads, run);
         }
         let pairs = fields.iter().map(|field| pair(&field.name, &field.text));
-        let part = match spec.content_type {
-            _ if fields.is_empty() => return Ok(None),
-            FORM => Part::bytes(pairs.collect::<Vec<_>>().join("&")),
-            _ => object(&fields)?,
+        let part = match (&args.data, spec.content_type) {
+            (Some(data), _) => read_data("-d", data, run)?,
+            _ if fields.is_empty() => return Ok(Self::default()),
+            (None, FORM) => Part::bytes(pairs.collect::<Vec<_>>().join("&")),
+            (None, _) => Part::bytes(object(&fields)?),
         };
-        Ok(Some(Self::new(spec.content_type, part)))
-    }
-
-    fn new(content_type: &str, part: Part) -> Self {
-        Self {
-            content_type: content_type.to_owned(),
+        Ok(Self {
+            content_type: Some(spec.content_type.to_owned()),
             parts: vec![part],
             boundary: None,
-        }
+        })
     }
 
-    fn is_multipart(&self) -> bool {
-        self.boundary.is_some()
-    }
-
-    /// The parts, with one more field where it is a form.
+    /// The parts, with one more field where there is one.
     fn parts(&self, field: Option<(&str, &str)>) -> Vec<Part> {
         let field = field.map(|(name, value)| match &self.boundary {
             Some(boundary) => [&head(boundary, name, ""), value, "\r\n"].concat(),
+            None if self.parts.is_empty() => pair(name, value),
             None => ["&", &pair(name, value)].concat(),
         });
         let boundary = self.boundary.as_ref();
@@ -274,25 +252,18 @@ impl Body {
 impl Field {
     fn read(option: &'static str, typed: &str, run: &Run<'_>) -> Result<Self> {
         let (name, value) = split(option, typed)?;
-        let value = match value.strip_prefix('@') {
-            Some(file) if !file.is_empty() => {
-                let mut bytes = Vec::new();
-                let read = read_data(option, value, run)?.read(&mut bytes, READ_MAX);
-                read.map_err(|error| unreadable(option, file, error))?;
-                let binary = |_| {
-                    error!(Usage: "{option} {name} is not UTF-8 text"; option, name =>
-                        hint "--upload sends any file")
-                };
-                String::from_utf8(bytes).map_err(binary)?
-            }
-            _ => value.to_owned(),
-        };
+        let mut bytes = Vec::new();
+        let read = read_data(option, value, run)?.read(&mut bytes, READ_MAX);
+        read.map_err(|error| unreadable(option, value.strip_prefix('@').unwrap_or(value), error))?;
+        let text = String::from_utf8(bytes).map_err(|_| {
+            error!(Usage: "{option} {name} is not UTF-8 text"; option, name => hint "--upload sends any file")
+        })?;
         let json = option == "-J";
-        if json && serde_json::from_str::<IgnoredAny>(&value).is_err() {
+        if json && serde_json::from_str::<IgnoredAny>(&text).is_err() {
             return Err(error!(Usage: "-J {name} is not JSON"; name =>
                 hint "a text needs two pairs of quotes, as in -J '{name}=\"…\"'; or send it with -F"; name));
         }
-        let text = if json { value.trim().to_owned() } else { value };
+        let text = if json { text.trim().to_owned() } else { text };
         let name = name.to_owned();
         Ok(Self { option, name, text })
     }
@@ -314,7 +285,7 @@ fn split<'a>(option: &str, typed: &'a str) -> Result<(&'a str, &'a str)> {
 
 /// The text itself, the content of @FILE, or stdin.
 fn read_data(option: &str, data: &str, run: &Run<'_>) -> Result<Part> {
-    let Some(name) = data.strip_prefix('@') else {
+    let Some(name) = data.strip_prefix('@').filter(|name| !name.is_empty()) else {
         return Ok(Part::bytes(data));
     };
     let read = || {
@@ -355,63 +326,55 @@ fn unreadable(option: &str, name: &str, error: io::Error) -> Error {
 }
 
 /// Fields as one JSON object: `a[b]` is the member `b` of the table `a`.
-fn object(fields: &[Field]) -> Result<Part> {
-    let keys = fields.iter().map(keys).collect::<Result<Vec<_>>>()?;
-    let named = keys.iter().map(|keys| &keys[..]).zip(fields);
-    let mut text = String::new();
-    table(&named.collect::<Vec<_>>(), &mut text)?;
-    Ok(Part::bytes(text))
+fn object(fields: &[Field]) -> Result<String> {
+    // Its texts are the JSON of values.
+    let mut tree = json!({});
+    for field in fields {
+        let mut keys = keys(field)?.into_iter();
+        let place = keys.try_fold(&mut tree, |table, key| {
+            (!table.is_string()).then(move || &mut table[key])
+        });
+        let what = match place {
+            Some(place @ Value::Null) => {
+                let text = json!(field.text).to_string();
+                let json = field.option == "-J";
+                *place = Value::String(if json { field.text.clone() } else { text });
+                continue;
+            }
+            Some(Value::String(_)) => tr!("is given twice"),
+            _ => tr!("is both a value and a table"),
+        };
+        let (option, name) = (field.option, &field.name);
+        let error = error!(Usage: "{option} {name} {what}"; option, name, what =>
+            hint "-J sends a list or a table at once, as in -J 'ids=[1,2]'");
+        return Err(error);
+    }
+    Ok(written(&tree))
 }
 
-/// Writes fields, each below its keys, as a JSON object.
-fn table(fields: &[(&[&str], &Field)], out: &mut String) -> Result<()> {
-    let is_value = |(keys, _): &(&[&str], &Field)| keys.len() == 1;
-    for (place, first) in fields.iter().enumerate() {
-        let key = first.0[0];
-        let is_same = |(keys, _): &&(&[&str], &Field)| keys[0] == key;
-        if fields[..place].iter().any(|other| is_same(&other)) {
-            continue;
+fn written(tree: &Value) -> String {
+    match tree {
+        Value::Object(table) => {
+            let member = |(key, value)| [&json!(key).to_string(), ":", &written(value)].concat();
+            let members: Vec<_> = table.iter().map(member).collect();
+            ["{", &members.join(","), "}"].concat()
         }
-        let same = fields[place..].iter().filter(is_same);
-        let mut others = same.clone().skip(1);
-        if let Some(other) = others.find(|other| is_value(first) || is_value(other)) {
-            let what = match is_value(first) && is_value(other) {
-                true => tr!("is given twice"),
-                false => tr!("is both a value and a table"),
-            };
-            let (option, name) = (other.1.option, &other.1.name);
-            return Err(
-                error!(Usage: "{option} {name} {what}"; option, name, what =>
-                hint "-J sends a list or a table at once, as in -J 'ids=[1,2]'"),
-            );
-        }
-        out.push(if place == 0 { '{' } else { ',' });
-        out.extend([&json!(key).to_string(), ":"]);
-        match first.1 {
-            _ if !is_value(first) => {
-                let inner = same.map(|(keys, field)| (&keys[1..], *field));
-                table(&inner.collect::<Vec<_>>(), out)?;
-            }
-            field if field.option == "-J" => out.push_str(&field.text),
-            field => out.push_str(&json!(field.text).to_string()),
-        }
+        value => value.as_str().unwrap_or_default().to_owned(),
     }
-    out.push('}');
-    Ok(())
 }
 
 fn keys(field: &Field) -> Result<Vec<&str>> {
     let (option, name) = (field.option, &field.name);
-    let (first, rest) = name.split_once('[').unwrap_or((name, "]"));
-    let inner = rest.strip_suffix(']').filter(|_| name.contains('['));
-    let mut keys = vec![first];
-    keys.extend(inner.into_iter().flat_map(|inner| inner.split("][")));
+    let nested = name.strip_suffix(']').and_then(|name| name.split_once('['));
+    let keys = match nested {
+        Some((first, inner)) => [first].into_iter().chain(inner.split("][")).collect(),
+        None => vec![&**name],
+    };
     let bad = |key: &&str| key.is_empty() || key.contains(['[', ']']);
-    if keys.iter().any(bad) || name.contains('[') != inner.is_some() {
-        return Err(
-            error!(Usage: "{option} {name} has brackets that name no member"; option, name =>
-                hint "name a member as in a[b]=c; for a list use -J, as in -J 'ids=[1,2]'"),
-        );
+    if keys.iter().any(bad) {
+        let error = error!(Usage: "{option} {name} has brackets that name no member"; option, name =>
+            hint "name a member as in a[b]=c; for a list use -J, as in -J 'ids=[1,2]'");
+        return Err(error);
     }
     Ok(keys)
 }
@@ -438,7 +401,7 @@ fn multipart(fields: &[Field], uploads: &[String], run: &Run<'_>) -> Result<Body
         add(name, &about, read_data("--upload", file, run)?);
     }
     Ok(Body {
-        content_type: ["multipart/form-data; boundary=", &boundary].concat(),
+        content_type: Some(["multipart/form-data; boundary=", &boundary].concat()),
         parts,
         boundary: Some(boundary),
     })
