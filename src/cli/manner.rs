@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use crate::command::{Color, Global};
 use crate::error::{Result, error};
 use crate::i18n::{self, Lang};
-use crate::report::{Manner, Runner};
+use crate::report::{Manner, RUNNERS, Runner};
 use crate::settings::Environment;
 
 /// How stderr is written, and the error if `CRMAUTH_LANG` is wrong.
@@ -27,16 +27,10 @@ pub fn manner(global: &Global, environment: &Environment) -> (Manner, Result<()>
 
 /// The CI runner that this run is a step of.
 pub(super) fn runner(environment: &Environment) -> Option<Runner> {
-    let is_true = |name: &str| {
-        let value = environment.get(name).ok().flatten();
-        value.is_some_and(|value| value.eq_ignore_ascii_case("true"))
-    };
-    let known = [
-        ("GITHUB_ACTIONS", Runner::GitHub),
-        ("TF_BUILD", Runner::Azure),
-    ];
-    let job = known.into_iter().find(|(name, _)| is_true(name));
-    job.map(|(_, runner)| runner)
+    let value = |name| environment.get(name).ok().flatten();
+    let is_true = |value: &str| value.eq_ignore_ascii_case("true");
+    let mut known = RUNNERS.into_iter();
+    known.find(|[variable, ..]| value(variable).is_some_and(is_true))
 }
 
 /// The language that `--lang` names, else `CRMAUTH_LANG`, else the locale's.
@@ -59,13 +53,11 @@ pub(super) fn locale(environment: &Environment) -> Lang {
 
 /// Whether to use colour on a stream; `terminal` says whether it is one.
 pub fn colored(choice: Color, environment: &Environment, terminal: bool) -> bool {
+    let refused = || matches!(environment.get("NO_COLOR"), Ok(Some(_)));
     match choice {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => {
-            let refused = matches!(environment.get("NO_COLOR"), Ok(Some(_)));
-            terminal && !refused && is_capable_terminal(environment)
-        }
+        Color::Auto => terminal && !refused() && is_capable_terminal(environment),
     }
 }
 

@@ -101,7 +101,7 @@ impl<'a> Guide<'a> {
     async fn log_in_all(&self, args: &Args) -> Vec<Login<'a>> {
         let (wanted, report) = (self.wanted, &self.run.report);
         let count = |done: usize| tr!("{done} of {all} done"; done, all = wanted.len());
-        let busy = (wanted.len() > 1).then(|| report.busy("login", count(0)));
+        let _busy = (wanted.len() > 1).then(|| report.busy("login", count(0)));
         let mut logins = futures_util::stream::iter(wanted.iter().enumerate())
             .map(async |(place, target)| match self.refused(target) {
                 Some(error) => (place, (target, Err(error))),
@@ -111,7 +111,7 @@ impl<'a> Guide<'a> {
         let mut done = Vec::with_capacity(wanted.len());
         while let Some(login) = logins.next().await {
             done.push(login);
-            busy.iter().for_each(|busy| busy.says(count(done.len())));
+            report.reword("login", &count(done.len()));
         }
         done.sort_by_key(|(place, _)| *place);
         done.into_iter().map(|(_, login)| login).collect()

@@ -291,8 +291,8 @@ impl<'a> Account<'a> {
         outcome
     }
 
-    pub(super) fn busy(&self, text: Text) -> Busy<'_> {
-        self.services.report.busy(&self.target().to_string(), text)
+    pub(super) fn busy(&self, text: Text) -> Option<Busy<'_>> {
+        self.services.report.busy(self.target(), text)
     }
 
     pub fn note(&self, text: Text) {

@@ -124,7 +124,7 @@ impl Services {
     pub async fn look(&self, settings: &Settings) -> Result<Option<Lost>> {
         let (target, timeout) = (&settings.target, self.timeout.min(LOOK));
         let text = tr!("checking what answers at the URL");
-        let _busy = self.report.busy(&target.to_string(), text);
+        let _busy = self.report.busy(target, text);
         let channel = Channel {
             deadline: files::deadline(timeout),
             timeout,

@@ -9,6 +9,7 @@ mod typing;
 
 use std::cell::RefCell;
 use std::convert::Infallible;
+use std::fmt::Display;
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
@@ -22,7 +23,7 @@ use crate::secret::foreign::{Foreign, printable};
 use crate::secret::{Mask, Redactor, Secret};
 use crate::terminal::style;
 use crate::threads::apart;
-use progress::Progress;
+pub use progress::{Busy, Hold};
 
 /// How stderr is written.
 #[derive(Debug, Clone, Copy, Default)]
@@ -45,24 +46,14 @@ pub struct Manner {
     pub runner: Option<Runner>,
 }
 
-/// A CI runner that reads commands from what a step prints.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Runner {
-    GitHub,
-    Azure,
-}
+/// A CI runner that reads commands from what a step prints: the variable that is `true` there, how the command begins
+/// that annotates the job with an error, and what stands for a %, which would make an escape of what follows it.
+pub type Runner = [&'static str; 3];
 
-impl Runner {
-    /// The line that annotates the job with an error. A lone % would make an escape of what follows it.
-    fn annotation(self, text: &str) -> String {
-        let (command, percent) = match self {
-            Self::GitHub => ("::error title=crmauth::", "%25"),
-            Self::Azure => ("##vso[task.logissue type=error]", "%AZP25"),
-        };
-        let text = text.replace('%', percent).replace('\r', "%0D");
-        [command, &text.replace('\n', "%0A")].concat()
-    }
-}
+pub const RUNNERS: [Runner; 2] = [
+    ["GITHUB_ACTIONS", "::error title=crmauth::", "%25"],
+    ["TF_BUILD", "##vso[task.logissue type=error]", "%AZP25"],
+];
 
 /// What a line is that is no error.
 #[derive(Debug, Clone, Copy)]
@@ -72,56 +63,12 @@ enum Kind {
     Trace,
 }
 
-impl Kind {
-    /// The word that JSON has for it, the one for people, and its colour.
-    fn label(self) -> (&'static str, Text, &'static str) {
-        match self {
-            Self::Warning => ("warning", tr!("warning:"), style::YELLOW),
-            Self::Note => ("note", tr!("note:"), style::GREY),
-            Self::Trace => ("trace", tr!("trace:"), style::GREY),
-        }
-    }
-}
-
 /// The one writer to stderr. It knows the run's secrets and lets none of them through.
 pub struct Report {
     manner: Manner,
     redactor: Redactor,
     said: RefCell<Vec<String>>,
-    progress: Progress,
-}
-
-/// Something under way, for as long as this lives; see [`Report::busy`].
-pub struct Busy<'a> {
-    report: &'a Report,
-    line: Option<usize>,
-}
-
-impl Busy<'_> {
-    /// How far it has got.
-    pub fn says(&self, text: Text) {
-        if let Some(line) = self.line {
-            let text = self.report.words(&text);
-            self.report.progress.reword(line, text);
-        }
-    }
-}
-
-impl Drop for Busy<'_> {
-    fn drop(&mut self) {
-        if let Some(line) = self.line {
-            self.report.progress.end(line);
-        }
-    }
-}
-
-/// Somebody else uses the terminal for as long as this lives; see [`Report::hold`].
-pub struct Hold<'a>(&'a Report);
-
-impl Drop for Hold<'_> {
-    fn drop(&mut self) {
-        self.0.progress.release();
-    }
+    progress: progress::Progress,
 }
 
 impl Report {
@@ -130,7 +77,7 @@ impl Report {
             manner,
             redactor: Redactor::new(),
             said: RefCell::default(),
-            progress: Progress::default(),
+            progress: Default::default(),
         }
     }
 
@@ -140,25 +87,28 @@ impl Report {
     }
 
     /// Something is under way that a person may wait for, for `name`. Its line is gone when the answer is dropped.
-    pub fn busy(&self, name: &str, text: Text) -> Busy<'_> {
-        let begin = || self.progress.begin(self.safe(name), self.words(&text));
-        let line = self.manner.live.then(begin);
-        Busy { report: self, line }
+    pub fn busy(&self, name: impl Display, text: Text) -> Option<Busy<'_>> {
+        let name = || self.safe(&name.to_string());
+        let begin = || self.progress.begin(name(), self.words(&text));
+        self.manner.live.then(begin)
+    }
+
+    /// How far that has got: what its line says from here on.
+    pub fn reword(&self, name: impl Display, text: &Text) {
+        if self.manner.live {
+            self.progress.change(&name.to_string(), self.words(text));
+        }
     }
 
     /// What is being done for a target, and why (`-v`): the line of what is under way says so too.
     pub fn doing(&self, target: &Target, text: Text) {
-        if self.manner.live {
-            self.progress
-                .change(&target.to_string(), &self.words(&text));
-        }
+        self.reword(target, &text);
         self.note(Some(target), text);
     }
 
     /// Leaves the terminal to somebody else, such as a command that asks a person, until the answer is dropped.
     pub fn hold(&self) -> Hold<'_> {
-        self.progress.hold();
-        Hold(self)
+        self.progress.hold()
     }
 
     pub fn lang(&self) -> Lang {
@@ -182,29 +132,25 @@ impl Report {
             self.line(&json::text(&json!({ "error": self.error_json(error) })));
             return self.causes(target, error);
         }
-        let (label, cause) = (self.label(style::RED, &tr!("error:")), self.cause(error));
-        self.line(&format!("{label} {cause}"));
+        let cause = match target {
+            Some(target) => [&self.safe(target), ": ", &self.message(error)].concat(),
+            None => self.message(error),
+        };
+        self.labelled(style::RED, &tr!("error:"), &cause);
         let hint = error.hint.as_ref().map(|hint| self.words(hint));
         if let Some(hint) = &hint {
-            let label = self.label(style::CYAN, &tr!("hint:"));
-            self.line(&format!("{label} {hint}"));
+            self.labelled(style::CYAN, &tr!("hint:"), hint);
         }
-        if let Some(runner) = self.manner.runner {
+        if let Some([_, command, percent]) = self.manner.runner {
             let hint = hint.map_or_else(String::new, |hint| format!(" ({hint})"));
-            self.line(&runner.annotation(&(cause + &hint)));
+            let text = (cause + &hint).replace('%', percent);
+            self.line(&[command, &text].concat());
         }
         self.causes(target, error);
     }
 
-    /// An error without the next step: `gluo: sentence: what the server said`.
-    fn cause(&self, error: &Error) -> String {
-        let target = error.target.as_deref();
-        let target = target.map_or_else(String::new, |target| self.safe(target) + ": ");
-        target + &self.message(error)
-    }
-
     /// What others reported under an error (`-v`), from the outermost in.
-    fn causes(&self, target: Option<&str>, error: &Error) {
+    fn causes(&self, target: Option<impl Display>, error: &Error) {
         let Some(source) = error.source.as_ref().filter(|_| self.tells(1)) else {
             return;
         };
@@ -248,7 +194,7 @@ impl Report {
     pub fn warn_of(&self, target: Option<&Target>, text: Text, error: &Error) {
         let text = tr!("{text}: {error}"; text, error = self.message(error));
         self.warn(target, text);
-        self.causes(name(target).as_deref(), error);
+        self.causes(target, error);
     }
 
     /// What is being done and why (`-v`). Said once a run too: settings are looked at more than once.
@@ -271,7 +217,7 @@ impl Report {
     /// A request and its outcome (`-vv`).
     pub fn trace(&self, target: Option<&Target>, text: Text) {
         if self.traces() {
-            self.say(Kind::Trace, name(target).as_deref(), &self.words(&text));
+            self.say(Kind::Trace, target, &self.words(&text));
         }
     }
 
@@ -279,7 +225,7 @@ impl Report {
     pub fn trace_foreign(&self, target: &Target, line: &str) {
         if self.traces() {
             let line = Foreign::new(line).clean(&self.redactor);
-            self.say(Kind::Trace, name(Some(target)).as_deref(), &line);
+            self.say(Kind::Trace, Some(target), &line);
         }
     }
 
@@ -307,23 +253,27 @@ impl Report {
 
     /// Says what has not been said yet.
     fn once(&self, kind: Kind, target: Option<&Target>, text: &Text) {
-        let (target, text) = (name(target), self.words(text));
+        let (target, text) = (target.map(Target::to_string), self.words(text));
         let key = format!("{kind:?} {target:?}: {text}");
-        if self.said.borrow().contains(&key) {
-            return;
+        if !self.said.borrow().contains(&key) {
+            self.said.borrow_mut().push(key);
+            self.say(kind, target, &text);
         }
-        self.said.borrow_mut().push(key);
-        self.say(kind, target.as_deref(), &text);
     }
 
-    fn say(&self, kind: Kind, target: Option<&str>, text: &str) {
-        let (word, label, color) = kind.label();
+    fn say(&self, kind: Kind, target: Option<impl Display>, text: &str) {
+        let target = target.map(|target| target.to_string());
+        let (word, label, color) = match kind {
+            Kind::Warning => ("warning", tr!("warning:"), style::YELLOW),
+            Kind::Note => ("note", tr!("note:"), style::GREY),
+            Kind::Trace => ("trace", tr!("trace:"), style::GREY),
+        };
         if self.manner.json {
             let line = json!({ word: { "target": target, "message": text } });
             return self.line(&json::text(&line));
         }
-        let target = target.map_or_else(String::new, |target| format!("{target}: "));
-        self.line(&format!("{} {target}{text}", self.label(color, &label)));
+        let target = target.map_or_else(String::new, |target| target + ": ");
+        self.labelled(color, &label, &(target + text));
     }
 
     fn message(&self, error: &Error) -> String {
@@ -355,6 +305,10 @@ impl Report {
         printable(&self.redactor.own(text))
     }
 
+    fn labelled(&self, color: &str, label: &Text, text: &str) {
+        self.line(&format!("{} {text}", self.label(color, label)));
+    }
+
     fn label(&self, color: &str, word: &Text) -> String {
         let codes = [style::BOLD, color].concat();
         self.styled(&codes, &word.render(self.manner.lang))
@@ -376,8 +330,4 @@ impl Report {
         self.progress.erase();
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
-}
-
-fn name(target: Option<&Target>) -> Option<String> {
-    target.map(Target::to_string)
 }

@@ -36,53 +36,56 @@ struct Line {
     since: Instant,
 }
 
+/// Something under way, for as long as this lives.
+pub struct Busy<'a>(&'a Progress, usize);
+
+impl Drop for Busy<'_> {
+    /// The line goes with the next beat, so that in a batch it can be read, or at once if it was the last.
+    fn drop(&mut self) {
+        let mut lines = self.0.lines.borrow_mut();
+        lines.retain(|line| line.id != self.1);
+        if lines.is_empty() {
+            self.0.erase();
+        }
+    }
+}
+
+/// Somebody else uses the terminal for as long as this lives.
+pub struct Hold<'a>(&'a Progress);
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        self.0.holds.update(|holds| holds - 1);
+    }
+}
+
 impl Progress {
-    /// Begins a line; its number.
-    pub(super) fn begin(&self, name: String, text: String) -> usize {
-        let id = self.next.get();
-        self.next.set(id + 1);
+    pub(super) fn begin(&self, name: String, text: String) -> Busy<'_> {
+        let id = self.next.replace(self.next.get() + 1);
+        let since = Instant::now();
         self.lines.borrow_mut().push(Line {
             id,
             name,
             text,
-            since: Instant::now(),
+            since,
         });
         self.wake.notify_one();
-        id
+        Busy(self, id)
     }
 
     /// Changes the text of the newest line of that name.
-    pub(super) fn change(&self, name: &str, text: &str) {
+    pub(super) fn change(&self, name: &str, text: String) {
         let mut lines = self.lines.borrow_mut();
-        if let Some(line) = lines.iter_mut().rev().find(|line| line.name == name) {
-            text.clone_into(&mut line.text);
-        }
-    }
-
-    pub(super) fn reword(&self, id: usize, text: String) {
-        let mut lines = self.lines.borrow_mut();
-        if let Some(line) = lines.iter_mut().find(|line| line.id == id) {
+        let mut newest = lines.iter_mut().rev();
+        if let Some(line) = newest.find(|line| line.name == name) {
             line.text = text;
         }
     }
 
-    /// Ends a line. It goes with the next beat, so that in a batch it can be read, or at once if it was the last.
-    pub(super) fn end(&self, id: usize) {
-        let mut lines = self.lines.borrow_mut();
-        lines.retain(|line| line.id != id);
-        if lines.is_empty() {
-            self.erase();
-        }
-    }
-
-    /// Leaves the terminal to somebody else until [`Progress::release`].
-    pub(super) fn hold(&self) {
-        self.holds.set(self.holds.get() + 1);
+    pub(super) fn hold(&self) -> Hold<'_> {
+        self.holds.update(|holds| holds + 1);
         self.erase();
-    }
-
-    pub(super) fn release(&self) {
-        self.holds.set(self.holds.get().saturating_sub(1));
+        Hold(self)
     }
 
     /// Takes the lines off the terminal; the next beat brings back what is still under way.
@@ -108,14 +111,14 @@ impl Progress {
     }
 
     fn draw(&self, picture: char) {
-        let lines = self.lines.borrow();
-        if lines.is_empty() || self.holds.get() > 0 {
+        if self.holds.get() > 0 {
             return;
         }
         let [columns, rows] = size(std::io::stderr());
         let most = columns.unwrap_or(80).saturating_sub(1);
         // What has scrolled off its top cannot be taken away again.
         let room = rows.map_or(LINES, |rows| rows.min(LINES));
+        let lines = self.lines.borrow();
         let slow = lines.iter().filter(|line| line.since.elapsed() >= PATIENCE);
         let text = |line: &Line| format!("{picture} {}: {}…", line.name, line.text);
         let shown = slow.take(room).map(|line| clip(&text(line), most));

@@ -2,8 +2,6 @@
 
 use std::io::IsTerminal;
 
-use zeroize::Zeroizing;
-
 use super::Report;
 #[cfg(not(unix))]
 use super::console::{Modes, forget_typed, typed};
@@ -25,14 +23,14 @@ impl Report {
 
     /// Tells a person what belongs to a question; `-q` hides it.
     pub fn tell(&self, text: Text) {
-        if !self.manner.quiet {
-            self.line(&folded(&self.words(&text)));
+        if self.chats() {
+            self.fold(&self.words(&text));
         }
     }
 
     /// The same for what need not be read to answer.
     pub fn aside(&self, text: Text) {
-        if !self.manner.quiet {
+        if self.chats() {
             self.line(&self.styled(style::DIM, &folded(&self.words(&text))));
         }
     }
@@ -40,28 +38,27 @@ impl Report {
     /// Tells a person what went wrong with a target and the next step, before a question about it; `-q` hides neither.
     pub fn tell_of(&self, target: &Target, error: &Error) {
         let target = self.safe(&target.to_string());
-        self.line(&folded(&[&target, ": ", &self.message(error)].concat()));
+        self.fold(&[&target, ": ", &self.message(error)].concat());
         if let Some(hint) = &error.hint {
             let label = tr!("hint:").render(self.manner.lang);
-            self.line(&folded(&[&label, " ", &self.words(hint)].concat()));
+            self.fold(&[&label, " ", &self.words(hint)].concat());
         }
     }
 
+    fn fold(&self, text: &str) {
+        self.line(&folded(text));
+    }
+
     /// Asks which of several is meant; Enter alone is the `usual` one. `None` where the input has ended.
-    pub async fn choose(
-        &self,
-        question: Text,
-        choices: &[Text],
-        usual: usize,
-    ) -> Result<Option<usize>> {
+    pub async fn choose(&self, title: Text, all: &[Text], usual: usize) -> Result<Option<usize>> {
+        let (last, enter) = (all.len(), usual + 1);
         loop {
-            self.line(&self.styled(style::BOLD, &folded(&self.words(&question))));
-            for (number, choice) in (1..).zip(choices) {
-                self.line(&folded(&format!("{number}) {}", self.words(choice))));
+            self.line(&self.styled(style::BOLD, &folded(&self.words(&title))));
+            for (number, choice) in (1..).zip(all) {
+                self.fold(&format!("{number}) {}", self.words(choice)));
             }
-            let (last, enter) = (choices.len(), usual + 1);
             let number = tr!("A number from 1 to {last} [{enter}]:"; last, enter);
-            let Some(answer) = self.ask(number).await? else {
+            let Some(answer) = self.ask(number, true).await? else {
                 return Ok(None);
             };
             let answer = answer.expose().trim().trim_end_matches(')').to_lowercase();
@@ -70,35 +67,16 @@ impl Report {
                 let choice = self.words(choice).to_lowercase();
                 choice == answer || choice.split(": ").any(|part| part == answer)
             };
-            match answer.parse() {
-                _ if answer.is_empty() => return Ok(Some(usual)),
-                Ok(number) if (1..=last).contains(&number) => return Ok(Some(number - 1)),
-                _ => {}
+            let place = match answer.parse() {
+                _ if answer.is_empty() => Some(usual),
+                Ok(number) if (1..=last).contains(&number) => Some(number - 1),
+                _ => all.iter().position(is),
+            };
+            if place.is_some() {
+                return Ok(place);
             }
-            if let Some(place) = choices.iter().position(is) {
-                return Ok(Some(place));
-            }
-            let right = tr!("type a number from 1 to {last}"; last);
-            self.line(&folded(&self.words(&right)));
+            self.fold(&self.words(&tr!("type a number from 1 to {last}"; last)));
         }
-    }
-
-    /// Asks for a line that may be seen. `None` where the input has ended.
-    pub async fn ask(&self, question: Text) -> Result<Option<Secret>> {
-        let answer = self.line_of(question, true).await?;
-        if answer.is_none() {
-            self.line("");
-        }
-        Ok(answer)
-    }
-
-    /// Asks for a line that is not shown while it is typed.
-    pub async fn ask_unseen(&self, question: Text) -> Result<Option<Secret>> {
-        let answer = self.line_of(question, false).await;
-        self.line("");
-        let answer = answer?;
-        answer.iter().for_each(|answer| self.learn(answer));
-        Ok(answer)
     }
 
     /// Asks yes or no; Enter alone is `usual`, the end of the input a no. What was typed before does not answer it.
@@ -107,7 +85,7 @@ impl Report {
         loop {
             let question = Text::list(&[&question, &choice], " ");
             forget_typed();
-            let Some(answer) = self.ask(question).await? else {
+            let Some(answer) = self.ask(question, true).await? else {
                 return Ok(false);
             };
             match answer.expose().trim().to_lowercase().as_str() {
@@ -119,20 +97,25 @@ impl Report {
         }
     }
 
-    async fn line_of(&self, question: Text, shown: bool) -> Result<Option<Secret>> {
+    /// Asks for a line that is `shown` while it is typed, or a secret. `None` where the input has ended.
+    pub async fn ask(&self, question: Text, shown: bool) -> Result<Option<Secret>> {
         let _hold = self.hold();
         // Whatever ends the wait, the terminal is as it was.
         let _modes = Modes::keep();
         let question = folded(&self.words(&question));
         self.write(&[&self.styled(style::BOLD, &question), " "].concat());
         // Nothing can stop a read from the terminal: a thread waits, not we.
-        let answer = interruptible(None, async { Ok(apart(move || typed(shown)).await) }).await;
-        let answer = answer.inspect_err(|_| self.line(""))?;
-        let line = |line: Zeroizing<String>| line.trim_end_matches(['\r', '\n']).to_owned();
-        match answer.flatten() {
-            Ok(answer) => Ok(answer.map(|answer| Secret::new(line(answer)))),
-            Err(error) => Err(error!(Other: "the terminal cannot be read").because(error)),
+        let typed = async { Ok(apart(move || typed(shown)).await.flatten()) };
+        let typed = interruptible(None, typed).await;
+        if !shown || !matches!(typed, Ok(Ok(Some(_)))) {
+            self.line("");
         }
+        let unread = |error| error!(Other: "the terminal cannot be read").because(error);
+        let line = typed?.map_err(unread)?;
+        let line = line.map(|line| Secret::new(line.trim_end_matches(['\r', '\n']).to_owned()));
+        let secret = line.iter().filter(|_| !shown);
+        secret.for_each(|secret| self.learn(secret));
+        Ok(line)
     }
 }
 

@@ -1,14 +1,12 @@
 //! What a person types at a terminal, letter by letter, and the terminal's modes meanwhile.
 
+use std::cell::RefCell;
 use std::io::{self, ErrorKind, Write};
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::sync::Once;
 
 use rustix::io::{read, retry_on_intr};
 use rustix::process::{Signal, getpid, kill_process};
-use rustix::termios::{
-    LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush, tcgetattr,
-    tcsetattr,
-};
+use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 use zeroize::Zeroizing;
 
 use crate::signals;
@@ -65,48 +63,46 @@ fn erase(line: &mut Vec<u8>, shown: &mut Vec<u8>) {
 
 /// Drops what waits to be read: of pasted lines one is meant, and the shell does not get the others either.
 pub(super) fn forget_typed() {
-    let _ = tcflush(io::stdin(), QueueSelector::IFlush);
+    let _ = termios::tcflush(io::stdin(), termios::QueueSelector::IFlush);
 }
 
-/// The terminal's modes, put back when this is dropped, and while the process is stopped.
-pub(super) struct Modes(Option<Termios>);
+thread_local! {
+    /// The terminal's modes around a question, and while it is asked.
+    static MODES: RefCell<Option<[Termios; 2]>> = const { RefCell::new(None) };
+}
 
-/// The modes around a question, and while it is asked.
-static ASKING: Mutex<Option<[Termios; 2]>> = Mutex::new(None);
+/// Puts the modes back when it is dropped, and while the process is stopped.
+pub(super) struct Modes;
 
 impl Modes {
     /// From here on nothing that is typed shows by itself, and it comes letter by letter.
     pub(super) fn keep() -> Self {
-        let modes = tcgetattr(io::stdin()).ok();
         static WATCHED: Once = Once::new();
         WATCHED.call_once(show_while_stopped);
-        *lock() = modes.clone().map(|modes| {
-            let mut asking = modes.clone();
+        let modes = termios::tcgetattr(io::stdin()).ok().map(|around| {
+            let mut asking = around.clone();
             asking.local_modes -= LocalModes::ECHO | LocalModes::ICANON;
             asking.special_codes[SpecialCodeIndex::VMIN] = 1;
             asking.special_codes[SpecialCodeIndex::VTIME] = 0;
-            [modes, asking]
+            [around, asking]
         });
-        set(lock().as_ref().map(|[_, asking]| asking));
-        Self(modes)
+        MODES.set(modes);
+        set(|[_, asking]| asking);
+        Self
     }
 }
 
 impl Drop for Modes {
     fn drop(&mut self) {
-        *lock() = None;
         forget_typed();
-        set(self.0.as_ref());
+        set(|[around, _]| around);
+        MODES.set(None);
     }
 }
 
-fn lock() -> MutexGuard<'static, Option<[Termios; 2]>> {
-    ASKING.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn set(modes: Option<&Termios>) {
-    if let Some(modes) = modes {
-        let _ = tcsetattr(io::stdin(), OptionalActions::Now, modes);
+fn set(which: fn(&[Termios; 2]) -> &Termios) {
+    if let Some(modes) = MODES.with_borrow(|modes| modes.as_ref().map(which).cloned()) {
+        let _ = termios::tcsetattr(io::stdin(), OptionalActions::Now, &modes);
     }
 }
 
@@ -121,12 +117,12 @@ fn show_while_stopped() {
         loop {
             tokio::select! {
                 _ = stop.recv() => {
-                    set(lock().as_ref().map(|[before, _]| before));
+                    set(|[around, _]| around);
                     let _ = kill_process(getpid(), Signal::STOP);
                 }
                 _ = go_on.recv() => {}
             }
-            set(lock().as_ref().map(|[_, asking]| asking));
+            set(|[_, asking]| asking);
         }
     });
 }

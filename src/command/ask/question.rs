@@ -91,10 +91,7 @@ impl Asked<'_> {
             None => tr!("{name}:"; name),
         };
         loop {
-            let typed = match field.secret() {
-                true => report.ask_unseen(question.clone()).await?,
-                false => report.ask(question.clone()).await?,
-            };
+            let typed = report.ask(question.clone(), !field.secret()).await?;
             let Some(typed) = typed else { return Ok(None) };
             if before.is_some() && typed.expose().trim().is_empty() {
                 return Ok(before.cloned());
