@@ -106,11 +106,9 @@ fn listed<'a>(
     let own = of_target.clone().filter(|(key, _)| key.role == Role::User);
     let most = if here { 1 } else { usize::MAX };
     let mut listed: Vec<_> = own.take(most).map(Some).collect();
-    if listed.is_empty() {
-        listed.push(None);
-    }
+    let nothing = listed.is_empty().then_some(None);
     let persons = of_target.filter(|(key, _)| key.person().is_some());
-    listed.extend(persons.map(Some));
+    listed.extend(nothing.into_iter().chain(persons.map(Some)));
     listed
 }
 
@@ -127,8 +125,7 @@ async fn print(rows: &[Row<'_>], args: &Args, run: &Run<'_>) -> Result<()> {
         run.report.chat(none);
         return Ok(());
     }
-    let each = !args.targets.is_empty();
-    let table = table(rows, each, columns(), &run.report);
+    let table = table(rows, !args.targets.is_empty(), columns(), &run.report);
     run.print(&table).await?;
     // The table has said already what is missing, and the diagnosis too.
     let untold = rows.iter().filter(|row| row.diagnosis.is_none());
@@ -150,35 +147,53 @@ fn table(rows: &[Row<'_>], each: bool, columns: Option<usize>, report: &Report) 
         tr!("SETTINGS"),
     ];
     let heads = heads.map(|head| report.words(&head));
-    let cells: Vec<_> = rows.iter().map(|row| cells(row, report)).collect();
+    let known: Vec<Value> = rows.iter().map(|row| row.to_json(report)).collect();
+    let rows = rows.iter().zip(&known);
+    let cells = rows.clone().map(|(row, known)| cells(row, known, report));
+    let cells: Vec<_> = cells.collect();
     let widths: [usize; COLUMNS] = std::array::from_fn(|column| {
         let cells = cells.iter().chain([&heads]);
         let widths = cells.map(|cells| width(&cells[column]));
         widths.max().unwrap_or_default()
     });
-    let shown = shown(&widths, columns);
-    let mut text = line(&heads, &widths, &shown);
-    for (row, cells) in rows.iter().zip(&cells) {
-        text += &line(cells, &widths, &shown);
-        for remark in remarks(row, each, report) {
-            text += &below(&remark, columns);
+    let mut shown: Vec<usize> = (0..COLUMNS).collect();
+    for next in LEAVE {
+        let widths = shown.iter().map(|column| widths[*column] + 2);
+        if columns.is_some_and(|columns| widths.sum::<usize>() > columns + 2) {
+            shown.retain(|column| *column != next);
         }
+    }
+    let line = |cells: &[String; COLUMNS]| {
+        let padded = shown.iter().map(|column| {
+            let cell = &cells[*column];
+            [cell, &*" ".repeat(widths[*column] - width(cell))].concat()
+        });
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+    };
+    // An indented remark takes as many lines as it needs.
+    let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(2));
+    let mut text = line(&heads);
+    for ((row, known), cells) in rows.zip(&cells) {
+        text += &line(cells);
+        let remarks = remarks(row, known, each, report).into_iter();
+        let lines = remarks.flat_map(|remark| wrap(&printable(&remark), room));
+        text.extend(lines.map(|line| format!("  {line}\n")));
     }
     text
 }
 
-fn cells(row: &Row<'_>, report: &Report) -> [String; COLUMNS] {
-    let mut target = row.target.to_string();
-    if let Some(person) = &row.person {
-        target.extend([" --as ", person]);
-    }
+/// A row as it is shown, of what JSON `known` of it.
+fn cells(row: &Row<'_>, known: &Value, report: &Report) -> [String; COLUMNS] {
+    let text = |name: &str| known[name].as_str().unwrap_or_default().to_owned();
     let cells = [
-        target,
+        row.person
+            .iter()
+            .fold(text("target"), |target, person| target + " --as " + person),
         report.words(&row.state_text()),
         report.words(&row.seconds_left().map(span).unwrap_or_default()),
-        row.user().unwrap_or_default().to_owned(),
-        row.url().unwrap_or_default(),
-        row.fingerprint().unwrap_or_default(),
+        text("user"),
+        text("url"),
+        text("fingerprint"),
         report.words(&places(row)),
     ];
     // A user name comes from a setting or a server.
@@ -204,50 +219,22 @@ fn places(row: &Row<'_>) -> Text {
 }
 
 /// What to say below a target's line.
-fn remarks(row: &Row<'_>, each: bool, report: &Report) -> Vec<String> {
+fn remarks(row: &Row<'_>, known: &Value, each: bool, report: &Report) -> Vec<String> {
     if row.person.is_some() {
         return Vec::new();
     }
-    let mut remarks = Vec::new();
-    if each {
-        remarks.extend(row.settings().map(|found| report.words(&found.note())));
-    }
-    if let Some(found) = &row.diagnosis {
-        let found = report.error_json(found);
-        let words = [&found["message"], &found["hint"]].into_iter();
-        remarks.extend(words.filter_map(|words| words.as_str().map(str::to_owned)));
-    } else if let Some(error) = row.missing() {
-        remarks.push(report.words(&error.message));
-    }
-    remarks.extend(row.unchecked().map(|why| report.words(&why)));
-    remarks
-}
-
-/// The columns that a terminal has room for.
-fn shown(widths: &[usize; COLUMNS], columns: Option<usize>) -> Vec<usize> {
-    let mut shown: Vec<usize> = (0..COLUMNS).collect();
-    for next in LEAVE {
-        let widths = shown.iter().map(|column| widths[*column] + 2);
-        if columns.is_some_and(|columns| widths.sum::<usize>() > columns + 2) {
-            shown.retain(|column| *column != next);
-        }
-    }
-    shown
-}
-
-fn line(cells: &[String; COLUMNS], widths: &[usize; COLUMNS], shown: &[usize]) -> String {
-    let padded = shown.iter().map(|column| {
-        let cell = &cells[*column];
-        [cell, &*" ".repeat(widths[*column] - width(cell))].concat()
-    });
-    [padded.collect::<Vec<_>>().join("  ").trim_end(), "\n"].concat()
-}
-
-/// An indented remark, in as many lines as it takes.
-fn below(text: &str, columns: Option<usize>) -> String {
-    let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(2));
-    let lines = wrap(&printable(text), room).into_iter();
-    lines.map(|line| format!("  {line}\n")).collect()
+    let settings = row.settings().filter(|_| each);
+    let settings = settings.map(|found| report.words(&found.note()));
+    let said = match &known["diagnosis"] {
+        Value::Null => [&known["missing"], &Value::Null],
+        found => [&found["message"], &found["hint"]],
+    };
+    let said = said.into_iter().filter_map(|words| words.as_str());
+    let unchecked = row.unchecked().map(|why| report.words(&why));
+    settings
+        .chain(said.map(str::to_owned))
+        .chain(unchecked)
+        .collect()
 }
 
 /// Begins to write down what is asked, once the file is known to be writable.
@@ -276,25 +263,26 @@ async fn end_report(
     for row in rows.iter().filter(|row| row.person.is_none()) {
         let login = log_in(row, args, run).await?;
         let transcript = services.http.transcript.borrow();
+        let known = row.to_json(&run.report);
         let name = row.target.to_string();
         let exchanges = transcript.iter().flat_map(|all| all.of(&name));
         targets.push(json!({
-            "system": row.target.spec.id,
+            "system": known["provider"],
             "settings": row.settings().map(|found| found.field.name).collect::<Vec<_>>(),
-            "session": row.state.word(),
-            "checked": row.checked_word(),
-            "error": row.error.as_ref().map(|error| error.cause.code()),
-            "diagnosis": row.diagnosis.as_ref().map(|error| error.cause.code()),
+            "session": known["session"],
+            "checked": known["checked"],
+            "error": known["error"]["code"],
+            "diagnosis": known["diagnosis"]["code"],
             "login": login,
             "exchanges": exchanges.collect::<Vec<_>>(),
         }));
     }
-    let version = env!("CARGO_PKG_VERSION");
-    let report = json!({ "report": 1, "crmauth": version, "system": std::env::consts::OS, "targets": targets });
+    let (version, system) = (env!("CARGO_PKG_VERSION"), std::env::consts::OS);
+    let report = json!({ "report": 1, "crmauth": version, "system": system, "targets": targets });
     let warnings = file.write(format!("{report:#}\n").as_bytes())?;
     run.report.warn_of_all(warnings);
-    run.report
-        .chat(tr!("the report is written; read it before you pass it on"));
+    let written = tr!("the report is written; read it before you pass it on");
+    run.report.chat(written);
     Ok(())
 }
 

@@ -50,13 +50,8 @@ impl State {
         }
     }
 
-    /// The word in JSON.
-    pub fn word(self) -> String {
-        self.text().english().replace(' ', "_")
-    }
-
-    /// The word for people.
-    pub fn text(self) -> Text {
+    /// The word for people; in JSON it has no spaces.
+    fn text(self) -> Text {
         match self {
             Self::Usable => tr!("usable"),
             Self::Unknown => tr!("unknown"),
@@ -186,31 +181,10 @@ impl<'a> Row<'a> {
     pub fn exit(&self) -> u8 {
         match (&self.error, self.state) {
             (Some(error), _) => error.cause.exit(),
-            (None, State::Usable) => 0,
             // Sessions of `--as` live short, and nobody asked for them.
-            (None, _) if self.person.is_some() => 0,
+            (None, state) if state == State::Usable || self.person.is_some() => 0,
             (None, _) => Cause::NoSession.exit(),
         }
-    }
-
-    pub fn url(&self) -> Option<String> {
-        Some(self.account.as_ref()?.plan.url.to_string())
-    }
-
-    /// The configured user, else the stored session's.
-    pub fn user(&self) -> Option<&str> {
-        let configured = || self.account.as_ref()?.plan.text("USERNAME");
-        let stored = || self.entry.as_ref()?.session.user.as_deref();
-        configured().or_else(stored).filter(|user| !user.is_empty())
-    }
-
-    /// What the server has said of the session, as JSON names it.
-    pub fn checked_word(&self) -> Option<&'static str> {
-        self.checked.map(|life| match life {
-            Life::Alive => "alive",
-            Life::Dead => "dead",
-            Life::Broken | Life::Busy | Life::Unknown => "unknown",
-        })
     }
 
     /// The state's word for people, who see whether the server was asked.
@@ -237,11 +211,6 @@ impl<'a> Row<'a> {
         Some(end.duration_since(Timestamp::now()).as_secs().max(0))
     }
 
-    pub fn fingerprint(&self) -> Option<String> {
-        let token = &self.entry.as_ref()?.session.token;
-        Some(sha256_hex(token.expose()).expose()[..FINGERPRINT].to_owned())
-    }
-
     /// The settings that somebody has set.
     pub fn settings(&self) -> impl Iterator<Item = &Setting> {
         self.account.iter().flat_map(|account| account.plan.set())
@@ -256,23 +225,32 @@ impl<'a> Row<'a> {
 
     pub fn to_json(&self, report: &Report) -> Value {
         let session = self.entry.as_ref().map(|entry| &entry.session);
+        let plan = self.account.as_ref().map(|account| &account.plan);
         let settings = self.settings().map(|found| {
             let from = found.origin.text().english();
             json!({ "variable": found.written, "from": from })
         });
+        // The configured user, else the stored session's.
+        let user = plan.and_then(|plan| plan.text("USERNAME"));
+        let user = user.or_else(|| session?.user.as_deref());
+        let hash = session.map(|session| sha256_hex(session.token.expose()));
         json!({
             "target": self.target.to_string(),
             "provider": self.target.spec.id,
             "account": self.target.account,
             "impersonating": self.person,
-            "user": self.user(),
-            "url": self.url(),
-            "session": self.state.word(),
+            "user": user.filter(|user| !user.is_empty()),
+            "url": plan.map(|plan| plan.url.to_string()),
+            "session": self.state.text().english().replace(' ', "_"),
             "obtained_at": session.map(|session| output::time(session.obtained_at)),
             "expires_at": session.and_then(|session| session.expires_at).map(output::time),
             "seconds_left": self.seconds_left(),
-            "fingerprint": self.fingerprint(),
-            "checked": self.checked_word(),
+            "fingerprint": hash.as_ref().map(|hash| &hash.expose()[..FINGERPRINT]),
+            "checked": self.checked.map(|life| match life {
+                Life::Alive => "alive",
+                Life::Dead => "dead",
+                Life::Broken | Life::Busy | Life::Unknown => "unknown",
+            }),
             "settings": settings.collect::<Vec<_>>(),
             "missing": self.missing().map(|error| report.error_json(error)["message"].clone()),
             "error": self.error.as_ref().map(|error| report.error_json(error)),
