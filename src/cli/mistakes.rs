@@ -159,19 +159,36 @@ fn usage(error: &clap::Error, words: &Words<'_>) -> Error {
     if let Some(option) = words.before_negative(&argument) {
         return error!(Usage: "{option} cannot be negative"; option => hint "leave the sign out");
     }
-    if error.kind() == ErrorKind::MissingRequiredArgument
-        && let Some(form) = context(error, ContextKind::Usage)
-            .trim()
-            .strip_prefix("Usage: ")
-        && let Some(verb) = words.verb()
-    {
-        return missing_argument(&argument, form, verb);
-    }
-    let hint = meant(error, words).unwrap_or_else(|| match words.verb() {
+    let value = context(error, ContextKind::InvalidValue);
+    let hint = match (
+        error.kind(),
+        error.get(ContextKind::ValidValue),
+        words.verb(),
+    ) {
+        (ErrorKind::MissingRequiredArgument, _, Some(verb)) => {
+            let form = context(error, ContextKind::Usage);
+            let form = form.trim().trim_start_matches("Usage: ");
+            return missing_argument(&argument, form, verb);
+        }
+        (ErrorKind::InvalidSubcommand, ..) => verb_meant(&name).map(did_you_mean),
+        (ErrorKind::InvalidValue, Some(ContextValue::Strings(valid)), _) => {
+            nearest(&value, valid.clone()).map(did_you_mean)
+        }
+        (ErrorKind::UnknownArgument, ..) => unknown(&argument, words),
+        (ErrorKind::ArgumentConflict, ..) if argument.starts_with("--data ") => Some(tr!(
+            "-F NAME=VALUE can be repeated; or join the values with `&`"
+        )),
+        _ => None,
+    };
+    let hint = hint.unwrap_or_else(|| match words.verb() {
         Some(verb) => tr!("`crmauth {verb} --help` shows the options"; verb),
         None => tr!("`crmauth --help` shows the options"),
     });
     Error::new(Cause::Usage, sentence(error)).hint(hint)
+}
+
+fn did_you_mean(word: String) -> Text {
+    tr!("did you mean `{word}`?"; word)
 }
 
 /// The verb that an unknown one was meant to be; for a system's name, the login to it.
@@ -180,28 +197,8 @@ fn verb_meant(name: &str) -> Option<String> {
     word.or_else(|| Some(format!("crmauth login {}", settings::target_meant(name)?)))
 }
 
-/// What to do instead of a word that the program, the option or the verb does not take there.
-fn meant(error: &clap::Error, words: &Words<'_>) -> Option<Text> {
-    let word = |word: String| tr!("did you mean `{word}`?"; word);
-    let [argument, value, name] = [
-        ContextKind::InvalidArg,
-        ContextKind::InvalidValue,
-        ContextKind::InvalidSubcommand,
-    ]
-    .map(|kind| context(error, kind));
-    match (error.kind(), error.get(ContextKind::ValidValue)) {
-        (ErrorKind::InvalidSubcommand, _) => return verb_meant(&name).map(word),
-        (ErrorKind::InvalidValue, Some(ContextValue::Strings(valid))) => {
-            return nearest(&value, valid.clone()).map(word);
-        }
-        (ErrorKind::ArgumentConflict, _) if argument.starts_with("--data ") => {
-            return Some(tr!(
-                "-F NAME=VALUE can be repeated; or join the values with `&`"
-            ));
-        }
-        (ErrorKind::UnknownArgument, _) => {}
-        _ => return None,
-    }
+/// What to do instead of a word that the program or the verb does not take there.
+fn unknown(argument: &str, words: &Words<'_>) -> Option<Text> {
     let verb = words.verb();
     if !argument.starts_with('-') {
         let is_value = verb == Some("api") && argument.contains('=');
@@ -220,17 +217,17 @@ fn meant(error: &clap::Error, words: &Words<'_>) -> Option<Text> {
     }
     let mut known: Vec<String> = verb.into_iter().flat_map(of).collect();
     known.extend(options(&program).chain(["gluo@filial".to_owned()]));
-    if let Some(near) = nearest(&argument, known) {
-        return Some(word(near));
+    if let Some(near) = nearest(argument, known) {
+        return Some(did_you_mean(near));
     }
-    if names_secret(&argument) {
+    if names_secret(argument) {
         return Some(tr!(
             "no option accepts a secret, because others could read it; set it in the environment or .env, as `crmauth providers` shows"
         ));
     }
     let mut typed = words.ours.iter();
     let target = typed.find_map(|word| settings::target(word).ok())?;
-    let variable = settings::variable_meant(&argument, &target)?;
+    let variable = settings::variable_meant(argument, &target)?;
     Some(tr!("set {variable} in the environment or .env"; variable))
 }
 
@@ -283,12 +280,7 @@ fn sentence(error: &clap::Error) -> Text {
             let verbs = i18n::or(&Verb::names().collect::<Vec<_>>());
             tr!("a command is missing: {verbs}"; verbs)
         }
-        _ => {
-            let rendered = error.render().to_string();
-            let first = rendered.lines().next().unwrap_or_default();
-            let words = first.strip_prefix("error: ").unwrap_or(first);
-            tr!("{words}"; words)
-        }
+        kind => tr!("{kind}"; kind),
     }
 }
 
@@ -320,11 +312,8 @@ fn misplaced(words: &Words<'_>) -> Option<Error> {
             let is_method = |word: &&str| api::is_method(word);
             let (methods, rest): (Vec<&str>, Vec<&str>) = typed.into_iter().partition(is_method);
             let word = |at: usize, or| rest.get(at).copied().unwrap_or(or);
-            Some(api::method_first(
-                methods[0],
-                word(0, "TARGET"),
-                word(1, "PATH"),
-            ))
+            let (target, path) = (word(0, "TARGET"), word(1, "PATH"));
+            Some(api::method_first(methods[0], target, path))
         }
         ("token" | "api", 2..) => Some(error!(Usage: "{verb} takes only one target"; verb =>
             hint "`login` and `exec` take several")),
@@ -335,16 +324,14 @@ fn misplaced(words: &Words<'_>) -> Option<Error> {
 /// A command that lacks the `--` before it: the first word that is no target's and can be one.
 fn without_dashes(typed: &[&str]) -> Option<Error> {
     let line = |at: usize| [&["crmauth"], &typed[..at], &["--"], &typed[at..]].concat();
-    let is_word =
-        |at: &usize| !typed[*at].starts_with('-') && settings::target(typed[*at]).is_err();
     let runs = |at: &usize| {
-        let line: Vec<OsString> = line(*at).into_iter().map(OsString::from).collect();
-        Cli::read(&line).is_ok()
+        let is_word = !typed[*at].starts_with('-') && settings::target(typed[*at]).is_err();
+        let line = line(*at).into_iter().map(OsString::from);
+        is_word && Cli::read(&line.collect::<Vec<_>>()).is_ok()
     };
-    let at = (0..typed.len()).filter(is_word).find(runs)?;
+    let at = (0..typed.len()).find(runs)?;
     let line: Vec<String> = line(at).into_iter().map(shell_word).collect();
-    Some(
-        error!(Usage: "there is no `--` before the command `{command}`"; command = typed[at] =>
-            hint "write it as `{line}`"; line = line.join(" ")),
-    )
+    let error = error!(Usage: "there is no `--` before the command `{command}`"; command = typed[at] =>
+        hint "write it as `{line}`"; line = line.join(" "));
+    Some(error)
 }

@@ -57,8 +57,11 @@ impl Cli {
             .subcommand_required(true)
             .arg_required_else_help(true);
         let both_sides = |arg: &&Arg| BOTH_SIDES.iter().any(|id| arg.get_id() == id);
-        let again = program.get_arguments().filter(both_sides);
-        let again: Vec<Arg> = again.cloned().collect();
+        let again: Vec<Arg> = program
+            .get_arguments()
+            .filter(both_sides)
+            .cloned()
+            .collect();
         let verb = |(name, declare): &(_, Declare)| declare(Command::new(*name)).args(&again);
         program.subcommands(verbs.iter().map(verb))
     }
@@ -83,8 +86,14 @@ impl Cli {
     pub fn read(arguments: &[OsString]) -> Result<Self, clap::Error> {
         // To declare all verbs takes a fifth of a short run. Only a program with all of them can say what is wrong.
         let verb = arguments.iter().skip(1).find_map(|word| Verb::named(word));
-        let read = |verbs| Self::of_matches(&matches(Self::with(verbs), arguments)?);
-        verb.and_then(|verb| read(slice::from_ref(verb)).ok())
+        let read = |verbs| {
+            // To take the declarations apart again takes a tenth of a short run.
+            let mut program = ManuallyDrop::new(Self::with(verbs));
+            Self::of_matches(&program.try_get_matches_from_mut(arguments)?)
+        };
+        let alone = verb.map(|verb| read(slice::from_ref(verb)));
+        alone
+            .and_then(Result::ok)
             .map_or_else(|| read(Verb::ALL), Ok)
     }
 
@@ -100,11 +109,6 @@ impl Cli {
             global,
         })
     }
-}
-
-fn matches(program: Command, arguments: &[OsString]) -> Result<ArgMatches, clap::Error> {
-    // To take the declarations apart again takes a tenth of a short run.
-    ManuallyDrop::new(program).try_get_matches_from_mut(arguments)
 }
 
 fn after_help() -> String {

@@ -32,10 +32,8 @@ fn command(mut command: Command, words: Words<'_>) -> Command {
     command = command.subcommand_value_name(fixed("COMMAND", words));
     // clap writes this word itself.
     let options = format!("[{}]", fixed("OPTIONS", words));
-    let usage = command
-        .render_usage()
-        .to_string()
-        .replace("[OPTIONS]", &options);
+    let usage = command.render_usage().to_string();
+    let usage = usage.replace("[OPTIONS]", &options);
     command = command
         .override_usage(usage.trim_start_matches("Usage: ").to_owned())
         .help_template(StyledStr::from(template))
@@ -55,10 +53,8 @@ fn command(mut command: Command, words: Words<'_>) -> Command {
     for id in ids.map(|arg| arg.get_id().clone()).collect::<Vec<_>>() {
         command = command.mut_arg(id, |arg| argument(arg, on_top, words));
     }
-    let verbs = command
-        .get_subcommands()
-        .map(|verb| verb.get_name().to_owned());
-    for name in verbs.collect::<Vec<_>>() {
+    let verbs = command.get_subcommands().map(Command::get_name);
+    for name in verbs.map(str::to_owned).collect::<Vec<_>>() {
         command = command.mut_subcommand(name, |verb| self::command(verb, words));
     }
     command
@@ -77,9 +73,8 @@ fn argument(arg: Arg, on_top: bool, words: Words<'_>) -> Arg {
     let mut help = text(help, words);
     let defaults = arg.get_default_values().iter();
     let defaults: Vec<String> = defaults.map(|value| value.display().to_string()).collect();
-    let values = arg.get_possible_values();
-    let values = values.iter().map(|value| value.get_name().to_owned());
-    let values: Vec<String> = values.collect();
+    let values = arg.get_possible_values().into_iter();
+    let values: Vec<String> = values.map(|value| value.get_name().to_owned()).collect();
     let takes = arg.get_action().takes_values();
     for (hidden, name, list) in [
         (arg.is_hide_default_value_set(), "default", defaults),
