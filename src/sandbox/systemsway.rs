@@ -17,8 +17,6 @@ pub(super) const ACCOUNT: Account = &[
 const IDLE: i64 = 20 * 60;
 /// SHA-256 of `teste`, the seed's own example.
 const TESTE: &str = "46070D4BF934FB0D4B06D9E2C46E346944E322444900A435D7D9A95E6D7435F5";
-/// A company that is no longer active.
-const CLOSED: u32 = 2;
 
 struct User {
     company: u32,
@@ -53,7 +51,8 @@ impl System for SystemsWay {
             User::new(1, "admin", TESTE, true),
             User::new(1, "user2", TESTE, true),
             User::new(1, "inativo", TESTE, false),
-            User::new(CLOSED, "fechada", TESTE, true),
+            // The only one of a company that is closed.
+            User::new(2, "fechada", TESTE, false),
         ];
         Self { rules, users }
     }
@@ -76,11 +75,16 @@ impl System for SystemsWay {
         let mut pairs = request.query_pairs().into_iter();
         let id = pairs.rfind(|(name, _)| name.eq_ignore_ascii_case("id"));
         let id = id.as_ref().map(|(_, value)| value.as_str());
+        let whom = id.and_then(|id| self.colleagues(at, Some(id)).next());
+        let whom = whom.ok_or("Usuário não encontrado");
         let done = match request.method.as_str() {
             "GET" => return self.list(at, id),
-            "POST" => self.add(at, &request.json()),
-            "PUT" => self.change(at, id, &request.json()),
-            "DELETE" => self.deactivate(at, id),
+            "POST" => self.save(at, None, &request.json()),
+            "PUT" => whom.and_then(|whom| self.save(at, Some(whom), &request.json())),
+            "DELETE" => whom.map(|whom| {
+                let user = &mut self.users[whom];
+                (user.active, user.session) = (false, None);
+            }),
             _ => return Response::empty(405).header("Allow", "GET, POST, PUT, DELETE"),
         };
         match done {
@@ -96,10 +100,8 @@ impl SystemsWay {
         let text = |name: &str| text(body, name).unwrap_or_default();
         let mut users = self.users.iter_mut();
         let user = users.find(|user| {
-            user.name == text("User")
-                && user.hash.eq_ignore_ascii_case(text("Passwd"))
-                && user.active
-                && user.company != CLOSED
+            let right = user.hash.eq_ignore_ascii_case(text("Passwd"));
+            user.active && user.name == text("User") && right
         });
         let (word, session, message) = match user {
             Some(user) => {
@@ -144,76 +146,38 @@ impl SystemsWay {
         Response::json(200, &users.collect())
     }
 
-    fn add(&mut self, at: usize, body: &Value) -> Result<(), &'static str> {
-        let (name, hash) = (self.name(body, None)?, hash(body)?);
-        let (name, hash) = (name.ok_or(SPACES)?, hash.ok_or(FORMAT)?);
-        let user = User::new(self.users[at].company, name, hash, active(body));
-        self.users.push(user);
-        Ok(())
-    }
-
-    /// Without `Ativo` the user is deactivated: the seed warns of it in capitals.
-    fn change(&mut self, at: usize, id: Option<&str>, body: &Value) -> Result<(), &'static str> {
-        let whom = self.colleague(at, id)?;
-        let (name, hash) = (self.name(body, Some(whom))?, hash(body)?);
-        let user = &mut self.users[whom];
-        *user = User::new(
-            user.company,
-            name.unwrap_or(&user.name),
-            hash.unwrap_or(&user.hash),
-            active(body),
-        );
-        Ok(())
-    }
-
-    fn deactivate(&mut self, at: usize, id: Option<&str>) -> Result<(), &'static str> {
-        let whom = self.colleague(at, id)?;
-        self.users[whom].active = false;
-        self.users[whom].session = None;
-        Ok(())
-    }
-
-    fn colleague(&self, at: usize, id: Option<&str>) -> Result<usize, &'static str> {
-        let whom = id.and_then(|id| self.colleagues(at, Some(id)).next());
-        whom.ok_or("Usuário não encontrado")
-    }
-
-    /// The new name, where one is sent, for a new user or for the one at `whom`.
-    fn name<'a>(&self, body: &'a Value, whom: Option<usize>) -> Sent<'a> {
-        let Some(name) = text(body, "UserName") else {
-            return Ok(None);
-        };
+    /// Makes a user, or changes the one at `whom`. Without `Ativo` the user is inactive: the seed warns of it in
+    /// capitals.
+    fn save(&mut self, at: usize, whom: Option<usize>, body: &Value) -> Result<(), &'static str> {
+        let old = whom.map(|whom| &self.users[whom]);
+        let name = text(body, "UserName").or(old.map(|user| user.name.as_str()));
+        let name = name.unwrap_or_default();
         if name.is_empty() || name.contains(char::is_whitespace) {
-            return Err(SPACES);
+            return Err("O nome do usuário não pode conter espaços");
         }
-        match self.users.iter().position(|user| user.name == name) {
-            Some(other) if Some(other) != whom => {
-                Err("Já Existe um usuário cadastrado com este nome.")
-            }
-            _ => Ok(Some(name)),
+        let named = self.users.iter().position(|user| user.name == name);
+        if named.is_some_and(|named| Some(named) != whom) {
+            return Err("Já Existe um usuário cadastrado com este nome.");
         }
-    }
-}
-
-/// A member where it is sent, or what is wrong with it.
-type Sent<'a> = Result<Option<&'a str>, &'static str>;
-
-const SPACES: &str = "O nome do usuário não pode conter espaços";
-const FORMAT: &str =
-    "O formato de senha está incorreto, a senha deve estar sob o Hash SHA/256, com 64 caracteres.";
-
-/// The new password's hash.
-fn hash(body: &Value) -> Sent<'_> {
-    let hash = text(body, "PassWord");
-    let right = |hash: &str| hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit());
-    hash.is_none_or(right).then_some(hash).ok_or(FORMAT)
-}
-
-fn active(body: &Value) -> bool {
-    match member(body, "Ativo") {
-        Some(Value::Bool(active)) => *active,
-        Some(Value::String(word)) => word.eq_ignore_ascii_case("true"),
-        _ => false,
+        let hash = text(body, "PassWord").or(old.map(|user| user.hash.as_str()));
+        let hash = hash.unwrap_or_default();
+        if hash.len() != 64 || !hash.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(
+                "O formato de senha está incorreto, a senha deve estar sob o Hash SHA/256, \
+                        com 64 caracteres.",
+            );
+        }
+        let active = match member(body, "Ativo") {
+            Some(Value::Bool(active)) => *active,
+            Some(Value::String(word)) => word.eq_ignore_ascii_case("true"),
+            _ => false,
+        };
+        let user = User::new(self.users[at].company, name, hash, active);
+        match whom {
+            Some(whom) => self.users[whom] = user,
+            None => self.users.push(user),
+        }
+        Ok(())
     }
 }
 
