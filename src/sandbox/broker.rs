@@ -1,8 +1,7 @@
 //! Broker: the partner's login, and the establishment's login that the partner's token opens.
 //!
-//! Paths and names are the seed's. A refused login is HTTP 200 with another `CodigoRetorno`: the seed says that
-//! this field tells whether the login worked, which only makes sense if a refusal carries it. A missing or dead
-//! partner is 401, as ASP.NET's authorization answers before any code of the product runs.
+//! Paths and names are the seed's. It says that `CodigoRetorno` tells whether the login worked, so a refusal is HTTP
+//! 200 and carries it. A missing or dead partner is 401, as ASP.NET answers before any code of the product runs.
 
 use std::collections::HashMap;
 
@@ -67,8 +66,7 @@ impl System for Broker {
             Role::Partner => ("parceiro.sandbox", "Sandbox-Parceiro-1"),
             Role::Establishment => ("TesteBroker", "123456"),
         };
-        let right = name.eq_ignore_ascii_case(known_name) && password == known_password;
-        if right {
+        if name.eq_ignore_ascii_case(known_name) && password == known_password {
             Response::json(200, &self.issue(role, name)).outcome("CodigoRetorno=1")
         } else {
             Response::json(200, &refusal()).outcome("CodigoRetorno=2")
@@ -89,31 +87,19 @@ impl Broker {
             Role::Partner => ("5b1d7f6a-3c84-4f0e-8a92-c01e9d24b7f3", 1),
             Role::Establishment => ("e07a92c4-61bd-4d3f-85e0-1f6c8b2a9d57", 0),
         };
-        let token = jwt(
-            &json!({"alg": "HS256", "typ": "JWT"}),
-            &json!({
-                "nameid": id,
-                "unique_name": name,
-                "jti": random_hex(32),
-                "nbf": now / SECOND,
-                "exp": (now + lifetime) / SECOND,
-                "iat": now / SECOND,
-            }),
-            32,
-        );
-        let establishment = i32::from(role == Role::Establishment);
+        let (start, end) = (now / SECOND, (now + lifetime) / SECOND);
+        let claims = json!({
+            "nameid": id, "unique_name": name, "jti": random_hex(32),
+            "nbf": start, "exp": end, "iat": start,
+        });
+        let token = jwt(&json!({"alg": "HS256", "typ": "JWT"}), &claims, 32);
+        let own = i32::from(role == Role::Establishment);
         let answer = json!({
-            "Created": now / SECOND,
-            "Expires_In": seconds(lifetime),
-            "Access_Token": token,
-            "UserId": id,
-            "Token_Type": "Bearer",
-            "RoleLevel": level,
-            "IdEstabelecimento": 4711 * establishment,
-            "IdDispositivo": 12 * establishment,
-            "IdEstabelecimentoOperador": 34 * establishment,
-            "CodigoRetorno": 1,
-            "MensagemRetorno": "Autenticação efetuada com sucesso",
+            "Created": start, "Expires_In": seconds(lifetime), "Access_Token": token,
+            "UserId": id, "Token_Type": "Bearer", "RoleLevel": level,
+            "IdEstabelecimento": 4711 * own, "IdDispositivo": 12 * own,
+            "IdEstabelecimentoOperador": 34 * own,
+            "CodigoRetorno": 1, "MensagemRetorno": "Autenticação efetuada com sucesso",
         });
         self.tokens.insert(token, (role, now + lifetime));
         answer
@@ -123,16 +109,9 @@ impl Broker {
 /// The same members with nothing in them, as a .NET class without values is written.
 fn refusal() -> Value {
     json!({
-        "Created": 0,
-        "Expires_In": 0,
-        "Access_Token": null,
-        "UserId": "00000000-0000-0000-0000-000000000000",
-        "Token_Type": null,
-        "RoleLevel": 0,
-        "IdEstabelecimento": 0,
-        "IdDispositivo": 0,
-        "IdEstabelecimentoOperador": 0,
-        "CodigoRetorno": 2,
-        "MensagemRetorno": "Usuário ou senha inválidos",
+        "Created": 0, "Expires_In": 0, "Access_Token": null,
+        "UserId": "00000000-0000-0000-0000-000000000000", "Token_Type": null, "RoleLevel": 0,
+        "IdEstabelecimento": 0, "IdDispositivo": 0, "IdEstabelecimentoOperador": 0,
+        "CodigoRetorno": 2, "MensagemRetorno": "Usuário ou senha inválidos",
     })
 }

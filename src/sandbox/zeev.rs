@@ -21,27 +21,20 @@ pub(super) const ACCOUNT: Account = &[
 const LIFETIME: i64 = 600;
 const PERMANENT: &str = "sandbox-zeev-permanent-token";
 
-/// The first one may impersonate the others; the passwords are `Sandbox-Zeev-1` and so on.
-struct Person {
-    id: u32,
-    name: &'static str,
-    username: &'static str,
-}
+/// Id, name and user name. The password ends with the id.
+type Person = (u32, &'static str, &'static str);
 
+/// The first one may impersonate the others.
 static PEOPLE: [Person; 3] = [
-    person(1, "Integração", "integracao"),
-    person(2, "Maria Souza", "maria.souza"),
-    person(3, "José Araújo", "josé araújo/filial@sul"),
+    (1, "Integração", "integracao"),
+    (2, "Maria Souza", "maria.souza"),
+    (3, "José Araújo", "josé araújo/filial@sul"),
 ];
-
-const fn person(id: u32, name: &'static str, username: &'static str) -> Person {
-    Person { id, name, username }
-}
 
 pub(super) struct Zeev {
     rules: Rules,
     /// By token: whose it is and when it ends.
-    tokens: HashMap<String, (&'static Person, i64)>,
+    tokens: HashMap<String, (Person, i64)>,
 }
 
 impl System for Zeev {
@@ -78,51 +71,41 @@ impl Zeev {
             return refuse(400, "Informe login e password");
         };
         match find(login) {
-            Some(person) if password == format!("Sandbox-Zeev-{}", person.id) => {
+            Some(person) if password == format!("Sandbox-Zeev-{}", person.0) => {
                 Response::json(200, &self.member("userId", person))
             }
             _ => refuse(401, "Login ou senha inválidos"),
         }
     }
 
-    fn renew(&mut self, person: &'static Person) -> Response {
-        let body = json!({
-            "userId": person.id,
-            "username": person.username,
-            "temporaryToken": self.issue(person),
-        });
+    fn renew(&mut self, person: Person) -> Response {
+        let (token, (id, _, username)) = (self.issue(person), person);
+        let body = json!({"userId": id, "username": username, "temporaryToken": token});
         Response::json(200, &body)
     }
 
-    fn impersonate(&mut self, person: &'static Person, segment: &str) -> Response {
-        if person.id != 1 {
+    fn impersonate(&mut self, person: Person, segment: &str) -> Response {
+        if person != PEOPLE[0] {
             return refuse(403, "Pessoa sem permissão para executar essa operação");
         }
         let Ok(whom) = percent_decode_str(segment).decode_utf8() else {
             return refuse(400, "O código ou login informado é inválido");
         };
-        let mut people = PEOPLE.iter();
-        let by_id = people.find(|person| person.id.to_string() == whom);
+        let by_id = PEOPLE.into_iter().find(|(id, ..)| id.to_string() == whom);
         let Some(whom) = by_id.or_else(|| find(&whom)) else {
             return refuse(404, "A pessoa não foi encontrada");
         };
         let (current, impersonate) = (self.member("id", person), self.member("id", whom));
-        Response::json(
-            200,
-            &json!({"current": current, "impersonate": impersonate}),
-        )
+        let body = json!({"current": current, "impersonate": impersonate});
+        Response::json(200, &body)
     }
 
-    fn member(&mut self, id: &str, person: &'static Person) -> Value {
-        json!({
-            id: person.id,
-            "name": person.name,
-            "username": person.username,
-            "temporaryToken": self.issue(person),
-        })
+    fn member(&mut self, id: &str, person: Person) -> Value {
+        let (token, (number, name, username)) = (self.issue(person), person);
+        json!({id: number, "name": name, "username": username, "temporaryToken": token})
     }
 
-    fn issue(&mut self, person: &'static Person) -> String {
+    fn issue(&mut self, person: Person) -> String {
         let now = self.rules.now();
         self.tokens.retain(|_, (_, end)| *end > now);
         let token = random_hex(64);
@@ -132,19 +115,19 @@ impl Zeev {
     }
 
     /// Whose live token the request carries.
-    fn person(&self, request: &Request) -> Option<&'static Person> {
+    fn person(&self, request: &Request) -> Option<Person> {
         let token = request.bearer()?;
         if token == PERMANENT {
-            return Some(&PEOPLE[0]);
+            return Some(PEOPLE[0]);
         }
         let (person, end) = self.tokens.get(token)?;
         (*end > self.rules.now()).then_some(*person)
     }
 }
 
-fn find(name: &str) -> Option<&'static Person> {
-    let name = name.to_lowercase();
-    PEOPLE.iter().find(|person| person.username == name)
+fn find(login: &str) -> Option<Person> {
+    let login = login.to_lowercase();
+    PEOPLE.into_iter().find(|(_, _, known)| *known == login)
 }
 
 fn refuse(status: u16, message: &str) -> Response {
