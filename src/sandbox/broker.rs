@@ -11,10 +11,10 @@ use super::message::text;
 use super::{Account, Request, Response, Rules, SECOND, System, jwt, random_hex, seconds};
 
 pub(super) const ACCOUNT: Account = &[
-    ("BROKER_USERNAME", "TesteBroker"),
-    ("BROKER_PASSWORD", "123456"),
-    ("BROKER_PARTNER_USERNAME", "parceiro.sandbox"),
-    ("BROKER_PARTNER_PASSWORD", "Sandbox-Parceiro-1"),
+    "BROKER_USERNAME=TesteBroker",
+    "BROKER_PASSWORD=123456",
+    "BROKER_PARTNER_USERNAME=parceiro.sandbox",
+    "BROKER_PARTNER_PASSWORD=Sandbox-Parceiro-1",
 ];
 
 /// A token's lifetime, in seconds; the seed names none.

@@ -13,18 +13,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::json;
 
-use super::message::{HTML, Pairs, last};
+use super::message::{HTML, Pairs, last, pair, quoted};
 use super::{Account, Request, Response, Rules, System, random_hex};
 use answer::{Failure, Result, dead_session, refused, service_headers};
 pub use login::User;
-use login::markup;
 use records::Record;
 pub use sessions::{Mark, Sessions, State};
 
-pub(super) const ACCOUNT: Account = &[
-    ("GLUO_USERNAME", "admin"),
-    ("GLUO_ACCESS_KEY", "SandboxAdminKey"),
-];
+pub(super) const ACCOUNT: Account = &["GLUO_USERNAME=admin", "GLUO_ACCESS_KEY=SandboxAdminKey"];
 
 /// Which vtiger, on which PHP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,9 +80,8 @@ impl System for Gluo {
         };
         for name in ["P&D 1+1 João 50%", "Silva & Cia"] {
             let element = json!({"lastname": name, "assigned_user_id": "19x1"}).to_string();
-            let input = [("elementType", "Contacts"), ("element", &element)];
-            let input = input.map(|(name, value)| (name.to_owned(), value.to_owned()));
-            let made = gluo.create("19x1", &input.into());
+            let input = vec![pair("elementType", "Contacts"), pair("element", &element)];
+            let made = gluo.create("19x1", &input);
             debug_assert!(made.is_ok());
         }
         gluo
@@ -133,10 +128,7 @@ impl System for Gluo {
 }
 
 impl Gluo {
-    /// A user, to be changed.
-    ///
-    /// # Panics
-    /// If there is no such user.
+    /// A demo user, to be changed.
     pub fn user(&mut self, name: &str) -> &mut User {
         let mut users = self.users.iter_mut();
         users.find(|user| user.name == name).expect("a demo user")
@@ -146,8 +138,9 @@ impl Gluo {
     pub fn count(&self, module: &str, field: &str, value: &str) -> usize {
         let records = self.records.values();
         let records = records.filter(|record| record.module.name == module);
-        let values = records.filter_map(|record| record.values.get(field));
-        values.filter(|found| *found == value).count()
+        records
+            .filter(|record| record.values[field] == value)
+            .count()
     }
 
     fn service(&mut self, request: &Request) -> Response {
@@ -246,15 +239,14 @@ struct Call {
 
 impl Call {
     fn read(request: &Request) -> Self {
-        let posted = request.method == "POST";
         let mut call = Self {
             operation: "",
             session: String::new(),
-            posted,
+            posted: request.method == "POST",
             query: request.query_pairs(),
             body: Pairs::new(),
         };
-        if posted {
+        if call.posted {
             call.body = request.form_pairs();
         }
         let mut known = OPERATIONS.split(' ');
@@ -283,7 +275,7 @@ impl Call {
 fn folder(request: &Request) -> Response {
     let mark = if request.query.is_empty() { "" } else { "?" };
     let link = format!("http://{}/crm/{mark}{}", request.host(), request.query);
-    let here = markup(&link);
+    let here = quoted(&link.replace('&', "&amp;"));
     let text = format!("The document has moved <a href=\"{here}\">here</a>.");
     Response::apache(301, "Moved Permanently", &text).header("Location", link)
 }

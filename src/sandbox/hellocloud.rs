@@ -18,21 +18,12 @@ pub use tokens::{Client, User};
 
 /// The password grant is the default account: it shows a user and a refresh, which the other has not.
 pub(super) const ACCOUNT: Account = &[
-    (
-        "HELLOCLOUD_CLIENT_ID",
-        "22222222-2222-4222-8222-222222222222",
-    ),
-    ("HELLOCLOUD_CLIENT_SECRET", "sandbox-password-client"),
-    ("HELLOCLOUD_USERNAME", "ana"),
-    ("HELLOCLOUD_PASSWORD", "Sandbox-Ana-1"),
-    (
-        "HELLOCLOUD__MAQUINA__CLIENT_ID",
-        "11111111-1111-4111-8111-111111111111",
-    ),
-    (
-        "HELLOCLOUD__MAQUINA__CLIENT_SECRET",
-        "sandbox-machine-client",
-    ),
+    "HELLOCLOUD_CLIENT_ID=22222222-2222-4222-8222-222222222222",
+    "HELLOCLOUD_CLIENT_SECRET=sandbox-password-client",
+    "HELLOCLOUD_USERNAME=ana",
+    "HELLOCLOUD_PASSWORD=Sandbox-Ana-1",
+    "HELLOCLOUD__MAQUINA__CLIENT_ID=11111111-1111-4111-8111-111111111111",
+    "HELLOCLOUD__MAQUINA__CLIENT_SECRET=sandbox-machine-client",
 ];
 
 const JSON: &str = "application/json";
@@ -75,19 +66,13 @@ impl System for HelloCloud {
 }
 
 impl HelloCloud {
-    /// A client, to be changed.
-    ///
-    /// # Panics
-    /// If there is no such client.
+    /// A demo client, to be changed.
     pub fn client(&mut self, id: &str) -> &mut Client {
         let client = self.clients.iter_mut().find(|client| client.id == id);
         client.expect("a demo client")
     }
 
-    /// A user, to be changed.
-    ///
-    /// # Panics
-    /// If there is no such user.
+    /// A demo user, to be changed.
     pub fn user(&mut self, name: &str) -> &mut User {
         let user = self.users.iter_mut().find(|user| user.name == name);
         user.expect("a demo user")
@@ -125,16 +110,12 @@ impl HelloCloud {
         let allowed = match parts[..] {
             ["access_token"] | ["V8", "logout"] => "POST",
             ["V8", "module"] => "POST, PATCH",
-            ["V8", "current-user"] | ["V8", "meta", "modules"] => "GET",
-            ["V8", "module", _] => "GET",
+            ["V8", "current-user"] | ["V8", "meta", "modules"] | ["V8", "module", _] => "GET",
             ["V8", "module", _, _] => "GET, DELETE",
             _ => return slim(request, 404, "Page Not Found", "Not found"),
         };
         // Slim serves HEAD from its GET routes.
-        let method = match request.method.as_str() {
-            "HEAD" => "GET",
-            method => method,
-        };
+        let method = request.method.replace("HEAD", "GET");
         if !allowed.split(", ").any(|allowed| allowed == method) {
             let text = format!("Method not allowed. Must be one of: {allowed}");
             return slim(request, 405, "Method not allowed", &text).header("Allow", allowed);
@@ -190,13 +171,8 @@ fn current(user: &User) -> Value {
         "type": "User",
         "id": user.id,
         "attributes": {
-            "id": user.id,
-            "user_name": user.name,
-            "first_name": "",
-            "last_name": user.name,
-            "full_name": user.name,
-            "name": user.name,
-            "date_entered": "11/28/2026 00:12",
+            "id": user.id, "user_name": user.name, "first_name": "", "last_name": user.name,
+            "full_name": user.name, "name": user.name, "date_entered": "11/28/2026 00:12",
             "is_admin": if user.id == ADMIN { "1" } else { "0" },
             "status": if user.id == INACTIVE { "Inactive" } else { "Active" },
             "deleted": "0",

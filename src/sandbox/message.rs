@@ -51,7 +51,7 @@ impl Request {
     pub fn form_pairs(&self) -> Pairs {
         match self.media_type().as_str() {
             "application/x-www-form-urlencoded" => form_pairs(&self.body),
-            "multipart/form-data" => self.multipart_pairs(),
+            "multipart/form-data" => self.multipart_pairs().unwrap_or_default(),
             _ => Pairs::new(),
         }
     }
@@ -67,39 +67,36 @@ impl Request {
         scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
     }
 
-    fn multipart_pairs(&self) -> Pairs {
+    fn multipart_pairs(&self) -> Option<Pairs> {
         let up_to = |text: &str, end: char| text.split(end).next().unwrap_or_default().to_owned();
-        let header = self.header("content-type").unwrap_or_default();
-        let Some((_, boundary)) = header.split_once("boundary=") else {
-            return Pairs::new();
-        };
-        let boundary = up_to(boundary, ';').replace('"', "");
-        let body = String::from_utf8_lossy(&self.body);
-        let mut pairs = Pairs::new();
-        for part in body.split(&format!("--{boundary}")).skip(1) {
-            let Some((head, value)) = part.split_once("\r\n\r\n") else {
-                continue;
-            };
-            let Some((_, name)) = head.split_once("name=\"") else {
-                continue;
-            };
+        let (_, boundary) = self.header("content-type")?.split_once("boundary=")?;
+        let boundary = format!("--{}", up_to(boundary, ';').replace('"', ""));
+        let read = |part: &str| {
+            let (head, value) = part.split_once("\r\n\r\n")?;
+            let (_, name) = head.split_once("name=\"")?;
             let name = up_to(name, '"');
             let value = value.strip_suffix("\r\n").unwrap_or(value);
-            match head.split_once("filename=\"") {
-                // A file stands in PHP's `$_FILES`.
-                Some((_, file)) => {
-                    pairs.push((format!("{name}[name]"), up_to(file, '"')));
-                    pairs.push((format!("{name}[size]"), value.len().to_string()));
-                }
-                None => pairs.push((name, value.to_owned())),
-            }
-        }
-        pairs
+            let Some((_, file)) = head.split_once("filename=\"") else {
+                return Some(vec![(name, value.to_owned())]);
+            };
+            // A file stands in PHP's `$_FILES`.
+            let (file, size) = (up_to(file, '"'), value.len().to_string());
+            let pairs = [("name", file), ("size", size)];
+            let pairs = pairs.map(|(what, text)| (format!("{name}[{what}]"), text));
+            Some(pairs.into())
+        };
+        let body = String::from_utf8_lossy(&self.body);
+        let parts = body.split(&boundary).skip(1).filter_map(read);
+        Some(parts.flatten().collect())
     }
 }
 
 fn form_pairs(text: &[u8]) -> Pairs {
     url::form_urlencoded::parse(text).into_owned().collect()
+}
+
+pub(super) fn pair(name: &str, value: &str) -> (String, String) {
+    (name.to_owned(), value.to_owned())
 }
 
 /// A parameter's value; of several, the last one, as PHP takes it.
@@ -118,6 +115,12 @@ pub(super) fn member<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
 /// The same, where it is a text.
 pub(super) fn text<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
     member(object, name)?.as_str()
+}
+
+/// What HTML escapes in PHP, `&` apart.
+pub(super) fn quoted(text: &str) -> String {
+    let text = text.replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;").replace('\'', "&#039;")
 }
 
 /// PHP's usual type.

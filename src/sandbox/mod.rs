@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 
 pub use gluo::{Errors, Gluo, Mark, Sessions, State, Version};
 pub use hellocloud::{Broken, HelloCloud, Paths, Surroundings, WebServer, Workflow};
-use message::{Request, Response, jwt, random_hex};
+use message::{Request, Response, jwt, pair, random_hex};
 use server::Server;
 
 /// Who hears of each request.
@@ -77,9 +77,8 @@ pub async fn start(rules: Rules, log: Log) -> std::io::Result<Sandbox> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
         settings.push((format!("{}_URL", id.to_ascii_uppercase()), url));
-        for (name, value) in account {
-            settings.push(((*name).to_owned(), (*value).to_owned()));
-        }
+        let account = account.iter().filter_map(|line| line.split_once('='));
+        settings.extend(account.map(|(name, value)| pair(name, value)));
         let server = Rc::new(Server::new(id, system, log.clone()));
         tokio::task::spawn_local(Rc::clone(&server).run(listener));
         servers.push(server);
@@ -93,8 +92,8 @@ pub async fn start(rules: Rules, log: Log) -> std::io::Result<Sandbox> {
     })
 }
 
-/// Variables of a system's demo accounts, `URL` apart.
-type Account = &'static [(&'static str, &'static str)];
+/// Variables of a system's demo accounts, `URL` apart, each with its value: `GLUO_USERNAME=admin`.
+type Account = &'static [&'static str];
 
 macro_rules! sandboxes {
     ($($module:ident $System:ident,)*) => {

@@ -8,10 +8,7 @@ use serde_json::{Value, json};
 use super::message::{member, text};
 use super::{Account, Request, Response, Rules, System, random_hex};
 
-pub(super) const ACCOUNT: Account = &[
-    ("SYSTEMSWAY_USERNAME", "admin"),
-    ("SYSTEMSWAY_PASSWORD", "teste"),
-];
+pub(super) const ACCOUNT: Account = &["SYSTEMSWAY_USERNAME=admin", "SYSTEMSWAY_PASSWORD=teste"];
 
 /// How long a session lives unused, in seconds.
 const IDLE: i64 = 20 * 60;

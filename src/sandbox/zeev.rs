@@ -13,9 +13,9 @@ use super::{Account, Request, Response, Rules, System, random_hex};
 
 /// `robo` is the same person with a permanent token instead of a password.
 pub(super) const ACCOUNT: Account = &[
-    ("ZEEV_USERNAME", "integracao"),
-    ("ZEEV_PASSWORD", "Sandbox-Zeev-1"),
-    ("ZEEV__ROBO__API_TOKEN", PERMANENT),
+    "ZEEV_USERNAME=integracao",
+    "ZEEV_PASSWORD=Sandbox-Zeev-1",
+    "ZEEV__ROBO__API_TOKEN=sandbox-zeev-permanent-token",
 ];
 
 const LIFETIME: i64 = 600;

@@ -44,26 +44,25 @@ impl Gluo {
         let overflows = text.len() > self.output_buffering;
         let media = if overflows { HTML } else { "application/json" };
         let answer = |media, body: &str| Response::new(200, media, format!("{text}{body}"));
-        let result = match result {
-            // vtiger 7 catches what vtiger 8 dies of, an unknown operation apart.
-            Err(Failure::Broken) if self.version == Version::Seven && !operation.is_empty() => {
-                let text = "Unknown Error while processing request";
-                Err(refused("INTERNAL_SERVER_ERROR", text))
-            }
-            result => result,
+        let refusal = |code: &str, message: &str| {
+            let error = match self.version {
+                Version::Eight => json!({"message": message, "code": code}),
+                Version::Seven => json!({"code": code, "message": message}),
+            };
+            let body = json!({"success": false, "error": error});
+            answer(media, &body.to_string()).outcome(code)
         };
+        // vtiger 7 catches what vtiger 8 dies of, an unknown operation apart.
+        let catches = self.version == Version::Seven && !operation.is_empty();
         let mut response = match result {
             Ok(result) => {
                 let body = json!({"success": true, "result": result});
                 answer(media, &body.to_string()).outcome("ok")
             }
-            Err(Failure::Refused(code, message)) => {
-                let error = match self.version {
-                    Version::Eight => json!({"message": message, "code": code}),
-                    Version::Seven => json!({"code": code, "message": message}),
-                };
-                let body = json!({"success": false, "error": error});
-                answer(media, &body.to_string()).outcome(code)
+            Err(Failure::Refused(code, message)) => refusal(code, &message),
+            Err(Failure::Broken) if catches => {
+                let text = "Unknown Error while processing request";
+                refusal("INTERNAL_SERVER_ERROR", text)
             }
             Err(Failure::Null) => answer(media, "{\"success\":false,\"error\":null}"),
             Err(Failure::RestrictedFile) => {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::message::{Pairs, last};
+use super::super::message::{Pairs, last, quoted};
 use super::super::{SECOND, random_hex};
 use super::answer::{Result, refused};
 use super::{Gluo, Version};
@@ -107,12 +107,9 @@ impl Gluo {
                 "first_name": escape(user.first_name),
                 "last_name": escape(user.last_name),
                 "email": "u@sandbox.invalid",
-                "time_zone": "UTC",
-                "hour_format": "24",
-                "date_format": "yyyy-mm-dd",
+                "time_zone": "UTC", "hour_format": "24", "date_format": "yyyy-mm-dd",
                 "is_admin": if user.name == "admin" { "on" } else { "off" },
-                "call_duration": "5",
-                "other_event_duration": "5",
+                "call_duration": "5", "other_event_duration": "5",
             }),
         };
         let (id, session) = (user.id, random_hex(21));
@@ -145,10 +142,9 @@ fn entity(letter: char) -> Option<&'static str> {
 
 fn fold(text: &str) -> String {
     let letters = text.to_lowercase();
-    let bare = |letter| {
-        entity(letter)
-            .and_then(|entity| entity.chars().next())
-            .unwrap_or(letter)
+    let bare = |letter| match entity(letter) {
+        Some(entity) => char::from(entity.as_bytes()[0]),
+        None => letter,
     };
     letters.chars().map(bare).collect()
 }
@@ -159,14 +155,6 @@ fn escape(text: &str) -> String {
         Some(entity) => format!("&{entity};"),
         None => letter.to_string(),
     };
-    markup(text).chars().map(escaped).collect()
-}
-
-/// PHP's and Apache's escaping of what HTML itself uses.
-pub(super) fn markup(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#039;")
+    let text = quoted(&text.replace('&', "&amp;"));
+    text.chars().map(escaped).collect()
 }

@@ -110,28 +110,17 @@ pub(super) fn describe(name: &str, version: Version) -> Result {
     let fields = module.fields(version).map(|field| {
         let editable = field.name != module.count.0;
         let field = json!({
-            "name": field.name,
-            "label": field.name,
-            "mandatory": field.mandatory,
-            "type": {"name": "string"},
-            "isunique": false,
-            "nullable": editable && !field.mandatory,
-            "editable": editable,
-            "default": "",
+            "name": field.name, "label": field.name, "mandatory": field.mandatory,
+            "type": {"name": "string"}, "isunique": false,
+            "nullable": editable && !field.mandatory, "editable": editable, "default": "",
         });
         without(field, "isunique")
     });
     let answer = json!({
-        "label": module.name,
-        "name": module.name,
-        "createable": true,
-        "updateable": true,
-        "deleteable": true,
-        "retrieveable": true,
+        "label": module.name, "name": module.name,
+        "createable": true, "updateable": true, "deleteable": true, "retrieveable": true,
         "fields": fields.collect::<Vec<_>>(),
-        "idPrefix": module.prefix.to_string(),
-        "isEntity": true,
-        "allowDuplicates": false,
+        "idPrefix": module.prefix.to_string(), "isEntity": true, "allowDuplicates": false,
         "labelFields": "firstname,lastname",
     });
     Ok(without(answer, "allowDuplicates"))

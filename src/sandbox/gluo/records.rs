@@ -15,17 +15,19 @@ const REFERENCES: [&str; 4] = ["assigned_user_id", "account_id", "contact_id", "
 /// What a query without LIMIT gets at most.
 const ROWS_MAX: usize = 100;
 
+type Values = Map<String, Value>;
+
 #[derive(Clone)]
 pub(super) struct Record {
     pub module: Module,
     /// In the order of an answer, `id` and `label` last.
-    pub values: Map<String, Value>,
+    pub values: Values,
 }
 
 impl Record {
     pub fn pick<'a>(&self, names: impl Iterator<Item = &'a str>) -> Value {
         let members = names.map(|name| (name.to_owned(), self.values[name].clone()));
-        members.collect::<Map<_, _>>().into()
+        members.collect::<Values>().into()
     }
 
     /// Sets a field that not every module has.
@@ -128,13 +130,7 @@ impl Gluo {
 
     /// Where a text stands for a number PHP 8 dies and nothing is saved. Where an owner or a record is
     /// named that does not exist it is saved all the same, and vtiger 8 dies behind that.
-    fn save(
-        &mut self,
-        number: u32,
-        mut record: Record,
-        element: &Map<String, Value>,
-        user: &str,
-    ) -> Result {
+    fn save(&mut self, number: u32, mut record: Record, element: &Values, user: &str) -> Result {
         let mut lost = false;
         for field in record.module.fields(self.version) {
             let mut value = text(element, field.name);
@@ -193,12 +189,12 @@ impl Gluo {
 }
 
 /// The `element` of a request; what is no JSON object is an empty one.
-fn element(input: &Pairs) -> Map<String, Value> {
+fn element(input: &Pairs) -> Values {
     let element = last(input, "element").unwrap_or_default();
     serde_json::from_str(element).unwrap_or_default()
 }
 
-fn text(element: &Map<String, Value>, name: &str) -> String {
+fn text(element: &Values, name: &str) -> String {
     match element.get(name) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),

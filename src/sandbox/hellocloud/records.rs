@@ -36,12 +36,8 @@ impl Record {
             Some(start) => format!("{start}y"),
             None => self.module.trim_end_matches('s').to_owned(),
         };
-        json!({
-            "type": singular,
-            "id": self.id,
-            "attributes": self.attributes,
-            "relationships": {},
-        })
+        let (id, attributes) = (&self.id, &self.attributes);
+        json!({"type": singular, "id": id, "attributes": attributes, "relationships": {}})
     }
 }
 
@@ -84,6 +80,7 @@ impl HelloCloud {
             return self.list(request, module);
         };
         let mut records = self.records.iter();
+        let unknown = || format!("The option \"id\" with value \"{id}\" is invalid.");
         match records.position(|record| record.module == module && record.id == *id) {
             Some(at) if request.method == "DELETE" => {
                 self.records.remove(at);
@@ -91,33 +88,23 @@ impl HelloCloud {
                 api(200, &json!({"meta": {"message": message}, "data": []}))
             }
             Some(at) => api(200, &json!({"data": self.records[at].data()})),
-            None => {
-                let detail = format!("The option \"id\" with value \"{id}\" is invalid.");
-                invalid(JSON, &detail)
-            }
+            None => invalid(JSON, &unknown()),
         }
     }
 
     fn list(&self, request: &Request, module: &str) -> Response {
         let pairs = request.query_pairs();
-        let number = |name| -> usize {
-            let text = last(&pairs, name).unwrap_or_default();
-            text.parse().unwrap_or_default()
-        };
+        let number = |name| last(&pairs, name).and_then(|text| text.parse::<usize>().ok());
         let found = self.records.iter().filter(|record| record.module == module);
         let found: Vec<&Record> = found.collect();
         // Without a page size all rows stand on one page. Without a number the next page is the first one.
-        let size = match number("page[size]") {
-            0 => found.len().max(1),
-            size => size,
-        };
-        let (page, pages) = (number("page[number]"), found.len().div_ceil(size));
+        let size = number("page[size]").filter(|size| *size > 0);
+        let size = size.unwrap_or(found.len().max(1));
+        let page = number("page[number]").unwrap_or_default();
+        let pages = found.len().div_ceil(size);
         let rows = found.chunks(size).nth(page.saturating_sub(1));
-        let rows: Vec<Value> = rows
-            .into_iter()
-            .flatten()
-            .map(|record| record.data())
-            .collect();
+        let rows = rows.unwrap_or_default().iter().map(|record| record.data());
+        let rows: Vec<Value> = rows.collect();
         let link = |to: usize| format!("V8/module/{module}?page[size]={size}&page[number]={to}");
         let body = json!({
             "meta": {"total-pages": pages, "records-on-this-page": rows.len()},
@@ -172,11 +159,8 @@ impl HelloCloud {
             Some(Workflow::Slow) => Response::nginx(504, "Gateway Time-out"),
             Some(Workflow::Throws) => {
                 let error = json!({
-                    "type": "Error",
-                    "code": 0,
-                    "message": "boom",
-                    "file": "/var/www/crm/custom/modules/Bugs/hook.php",
-                    "line": 2,
+                    "type": "Error", "code": 0, "message": "boom",
+                    "file": "/var/www/crm/custom/modules/Bugs/hook.php", "line": 2,
                     "trace": ["#0 /var/www/crm/include/utils/LogicHook.php(261): Hook->run()"],
                 });
                 let body = json!({"message": "Slim Application Error", "error": [error]});

@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::super::message::{Pairs, last};
+use super::super::message::{Pairs, last, pair, quoted};
 use super::super::{Request, Response, SECOND, jwt, random_hex, seconds};
 use super::{HTML, HelloCloud, JSON};
 
@@ -13,6 +13,10 @@ use super::{HTML, HelloCloud, JSON};
 const ACCESS: i64 = 3600;
 /// A refresh token's lifetime, in seconds: a month.
 const REFRESH: i64 = 30 * 86_400;
+
+/// The grants that begin a session.
+const MACHINE: &str = "client_credentials";
+const PASSWORD: &str = "password";
 
 /// What one answer of the token endpoint gave: an access token and perhaps a refresh token.
 pub(super) struct Login {
@@ -40,18 +44,12 @@ impl HelloCloud {
             Err(page) => return page,
         };
         let asked = last(&fields, "grant_type").unwrap_or_default();
-        let grant = match asked {
-            "client_credentials" => Grant::ClientCredentials,
-            "password" => Grant::Password,
-            "refresh_token" => Grant::Refresh,
-            _ => {
-                let text =
-                    "The authorization grant type is not supported by the authorization server.";
-                let hint = "Check that all required parameters have been provided";
-                return refuse(400, "unsupported_grant_type", text, hint);
-            }
-        };
-        let mut response = match self.grant(grant, request, &fields) {
+        if ![MACHINE, PASSWORD, "refresh_token"].contains(&asked) {
+            let text = "The authorization grant type is not supported by the authorization server.";
+            let hint = "Check that all required parameters have been provided";
+            return refuse(400, "unsupported_grant_type", text, hint);
+        }
+        let mut response = match self.grant(asked, request, &fields) {
             Ok(answer) => {
                 let media = "application/json; charset=UTF-8";
                 let response = Response::new(200, media, answer.to_string());
@@ -63,7 +61,7 @@ impl HelloCloud {
         response
     }
 
-    fn grant(&mut self, grant: Grant, request: &Request, fields: &Pairs) -> Answer<Value> {
+    fn grant(&mut self, grant: &str, request: &Request, fields: &Pairs) -> Answer<Value> {
         let client = self.authenticate(grant, request, fields)?;
         let (id, own_user) = (client.id, client.user);
         // From the OAuth library's own texts; measured is only that any scope is refused.
@@ -72,42 +70,33 @@ impl HelloCloud {
             return Err(refuse(400, "invalid_scope", text, ""));
         }
         let user = match grant {
-            Grant::ClientCredentials => own_user,
-            Grant::Password => {
+            MACHINE => own_user,
+            PASSWORD => {
                 let (name, password) = (must(fields, "username")?, must(fields, "password")?);
                 Some(self.check(name, password)?)
             }
-            Grant::Refresh => {
+            _ => {
                 let old = self.refreshable(must(fields, "refresh_token")?, id)?;
                 old.end();
                 old.user
             }
         };
-        Ok(self.issue(grant, id, user))
+        Ok(self.issue(grant != MACHINE, id, user))
     }
 
-    fn issue(&mut self, grant: Grant, client: &'static str, user: Option<&'static str>) -> Value {
+    /// Tokens for a person, or for a client by itself.
+    fn issue(&mut self, person: bool, client: &'static str, user: Option<&'static str>) -> Value {
         let now = self.rules.now();
         let lifetime = self.rules.lifetime(ACCESS);
         let claim = |micros: i64| micros as f64 / SECOND as f64;
-        let person = grant != Grant::ClientCredentials;
-        let access = jwt(
-            &json!({"typ": "JWT", "alg": "RS256"}),
-            &json!({
-                "aud": client,
-                "jti": random_hex(80),
-                "iat": claim(now),
-                "nbf": claim(now),
-                "exp": claim(now + lifetime),
-                "sub": user.filter(|_| person).unwrap_or_default(),
-                "scopes": [],
-            }),
-            256,
-        );
+        let claims = json!({
+            "aud": client, "jti": random_hex(80),
+            "iat": claim(now), "nbf": claim(now), "exp": claim(now + lifetime),
+            "sub": user.filter(|_| person).unwrap_or_default(), "scopes": [],
+        });
+        let access = jwt(&json!({"typ": "JWT", "alg": "RS256"}), &claims, 256);
         let mut answer = json!({
-            "token_type": "Bearer",
-            "expires_in": seconds(lifetime),
-            "access_token": access,
+            "token_type": "Bearer", "expires_in": seconds(lifetime), "access_token": access,
         });
         let refresh = person.then(|| format!("def50200{}", random_hex(842)));
         if let Some(refresh) = &refresh {
@@ -172,7 +161,7 @@ impl HelloCloud {
     }
 
     /// The client that a token request comes from.
-    fn authenticate(&self, grant: Grant, request: &Request, fields: &Pairs) -> Answer<&Client> {
+    fn authenticate(&self, grant: &str, request: &Request, fields: &Pairs) -> Answer<&Client> {
         let id = must(fields, "client_id")?;
         if id.is_empty() {
             let text = "Module id is empty when trying to get OAuth2Clients";
@@ -183,9 +172,10 @@ impl HelloCloud {
             let text = format!("OAuth2Clients module with id {id} is not found");
             return Err(unknown(&text));
         };
-        let own_grant =
-            client.grant == grant || (client.grant, grant) == (Grant::Password, Grant::Refresh);
-        let may = own_grant && (client.confidential || grant != Grant::ClientCredentials);
+        let may = match grant {
+            MACHINE => client.grant == MACHINE && client.confidential,
+            _ => client.grant == PASSWORD,
+        };
         if may && last(fields, "client_secret") == Some(&client.secret) {
             return Ok(client);
         }
@@ -253,7 +243,7 @@ fn fields(request: &Request) -> Answer<Pairs> {
             let text = format!("Bad data passed in; <a href=\"http://{host}\">Return to Home</a>");
             return Err(Response::new(200, HTML, text));
         }
-        fields.push((name, clean(&value)));
+        fields.push((name, quoted(&value).replace('`', "&#096;")));
     }
     Ok(fields)
 }
@@ -263,38 +253,19 @@ fn basic(request: &Request) -> Option<Pairs> {
     let text = request.header("authorization")?.strip_prefix("Basic ")?;
     let text = String::from_utf8(STANDARD.decode(text.trim()).ok()?).ok()?;
     let (id, secret) = text.split_once(':')?;
-    let fields = [("client_id", id), ("client_secret", secret)];
-    Some(
-        fields
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into(),
-    )
-}
-
-fn clean(text: &str) -> String {
-    text.replace('"', "&quot;")
-        .replace('\'', "&#039;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('`', "&#096;")
+    Some(vec![pair("client_id", id), pair("client_secret", secret)])
 }
 
 pub struct Client {
     pub(super) id: &'static str,
     /// As stored: what was typed into the admin pages is HTML-escaped.
     pub secret: String,
-    pub(super) grant: Grant,
+    /// `MACHINE` or `PASSWORD`, which may refresh too.
+    grant: &'static str,
     /// Id of the user whose rights a client has that logs in by itself.
-    pub(super) user: Option<&'static str>,
+    user: Option<&'static str>,
     pub confidential: bool,
     pub deleted: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Grant {
-    ClientCredentials,
-    Password,
-    Refresh,
 }
 
 pub struct User {
@@ -322,17 +293,17 @@ pub(super) fn clients() -> Vec<Client> {
         Client {
             id,
             secret: secret.to_owned(),
-            grant: Grant::ClientCredentials,
+            grant: MACHINE,
             user: Some(ADMIN),
             confidential: true,
             deleted: false,
         }
     };
     let mut clients = CLIENTS.map(client);
-    clients[1].grant = Grant::Password;
+    clients[1].grant = PASSWORD;
     clients[3].user = None;
     clients[4].confidential = false;
-    clients[5].grant = Grant::Password;
+    clients[5].grant = PASSWORD;
     clients.into()
 }
 
