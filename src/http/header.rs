@@ -3,39 +3,32 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
-use hyper::header::{HeaderMap, HeaderName, LOCATION};
+use hyper::header::{AsHeaderName, HeaderMap, HeaderName, LOCATION};
 use jiff::Timestamp;
-use url::Url;
+use url::{Position, Url};
 
 use crate::i18n::{Text, tr};
 
-pub(super) fn text_header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+/// Where a redirect points, as far as it may be shown: an absolute URL, without user, query and fragment, or anything
+/// else, in words: `a javascript: address`.
+pub type Place = Result<String, Text>;
+
+pub(super) fn text_header(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// What `Content-Encoding` or `Transfer-Encoding` names.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Coding {
-    None,
-    /// Something that is not a coding, such as a charset: PHP programs and gateways write that.
-    Imaginary,
-    Real,
-}
-
-pub(super) fn coding(headers: &HeaderMap, name: HeaderName) -> Coding {
+/// Whether what `Content-Encoding` or `Transfer-Encoding` names is a compression. PHP programs and gateways name other
+/// things there, such as a charset; `None` if it names nothing.
+pub(super) fn compresses(headers: &HeaderMap, name: HeaderName) -> Option<bool> {
     const CODINGS: &str = "br compress dcb dcz deflate gzip x-compress x-deflate x-gzip zstd";
+    let is_coding = |name: Vec<u8>| CODINGS.split(' ').any(|coding| coding.as_bytes() == name);
     let values = headers.get_all(name).iter();
-    let mut found = Coding::None;
-    for name in values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')) {
-        let name = name.trim_ascii().to_ascii_lowercase();
-        if CODINGS.split(' ').any(|coding| coding.as_bytes() == name) {
-            return Coding::Real;
-        }
-        if name != b"identity" {
-            found = Coding::Imaginary;
-        }
-    }
-    found
+    let names = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let names = names.map(|name| name.trim_ascii().to_ascii_lowercase());
+    names
+        .filter(|name| name != b"identity")
+        .map(is_coding)
+        .max()
 }
 
 /// A time in any of HTTP's three spellings.
@@ -49,6 +42,7 @@ pub fn retry_after(text: &str, server_now: Option<Timestamp>) -> Option<u64> {
     if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(digits.parse().unwrap_or(u64::MAX));
     }
+    // The latest date is later than any `Timestamp`.
     let then = httpdate::parse_http_date(text).ok()?;
     let now = server_now.map_or_else(SystemTime::now, SystemTime::from);
     let wait = then.duration_since(now).unwrap_or_default();
@@ -56,11 +50,7 @@ pub fn retry_after(text: &str, server_now: Option<Timestamp>) -> Option<u64> {
     Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
 }
 
-/// Where a redirect points, as far as it may be shown: an absolute URL, without user, query and fragment, or anything
-/// else, in words: `a javascript: address`.
-pub type Place = std::result::Result<String, Text>;
-
-/// Where a redirect points; some servers write names of other scripts as they are.
+/// Where a redirect points, as it came; some servers write names of other scripts as they are.
 pub(super) fn place_in(headers: &HeaderMap) -> Option<Cow<'_, str>> {
     let place = headers.get(LOCATION)?;
     Some(String::from_utf8_lossy(place.as_bytes()))
@@ -69,12 +59,9 @@ pub(super) fn place_in(headers: &HeaderMap) -> Option<Cow<'_, str>> {
 /// Where a redirect points, without the parts that must not be shown.
 pub fn location(from: &Url, place: &str) -> Place {
     match from.join(place) {
-        Ok(mut url) if url.has_host() => {
-            let _ = url.set_username("");
-            let _ = url.set_password(None);
-            url.set_query(None);
-            url.set_fragment(None);
-            Ok(url.to_string())
+        Ok(url) if url.has_host() => {
+            let shown = &url[Position::BeforeHost..Position::AfterPath];
+            Ok([url.scheme(), "://", shown].concat())
         }
         Ok(url) => Err(tr!("a {scheme}: address"; scheme = url.scheme())),
         Err(_) => Err(tr!("something that is not a URL")),

@@ -28,7 +28,7 @@ use crate::report::Report;
 use crate::secret::{BLANK, names_secret};
 use connect::{Connection, Route, is_private, is_public};
 use failure::{Failure, Outcome, by_proxy, explain};
-use header::{Coding, coding};
+use header::compresses;
 use heads::Head;
 use proxy_url::ProxyUrl;
 use response::{Response, compressed, host_of};
@@ -189,7 +189,7 @@ impl Channel<'_> {
         let (connection, response) = self.ask(request, route, fresh).await?;
         self.warn_of_plain_text(url, &connection, route);
         let (status, headers) = (response.status().as_u16(), response.headers());
-        if coding(headers, hyper::header::TRANSFER_ENCODING) == Coding::Real {
+        if compresses(headers, headers::TRANSFER_ENCODING) == Some(true) {
             return Err(compressed(&host_of(url), status).into());
         }
         match connection.heads.seen().0 {

@@ -12,9 +12,7 @@ use url::{Position, Url};
 
 use super::Request;
 use super::body::Body;
-use super::header::{
-    Coding, Place, coding, http_date, location, place_in, retry_after, text_header,
-};
+use super::header::{Place, compresses, http_date, location, place_in, retry_after, text_header};
 use super::heads;
 use super::stream::Payload;
 use crate::error::{Cause, Error, Result, error, innermost};
@@ -30,15 +28,12 @@ const BODY_MAX: usize = 1024 * 1024;
 pub struct Response {
     /// Host, and port where it is not the scheme's own.
     pub host: String,
-    /// Whether it came over TLS.
     pub https: bool,
     /// The path that was asked for, without its query.
     pub path: String,
     /// Whether the request was HEAD, which gets no body.
     pub head_only: bool,
-    /// The HTTP status.
     pub status: u16,
-    /// Where a redirect points.
     pub location: Option<Place>,
     /// Seconds to wait before the next try, where the server names them.
     pub retry_after: Option<u64>,
@@ -125,7 +120,7 @@ impl Response {
     /// Reads all of the body. `doubt` is what its loss may mean.
     pub(super) async fn read(&mut self, doubt: &Text) -> Result<()> {
         let (host, status) = (&self.host, self.status);
-        if coding(&self.headers, CONTENT_ENCODING) == Coding::Real {
+        if compresses(&self.headers, CONTENT_ENCODING) == Some(true) {
             return Err(compressed(host, status));
         }
         loop {
@@ -150,13 +145,9 @@ impl Response {
                 let error = broken_off(host, &error, &Text::default());
                 Err(error.hint(tr!("try again later")))
             }
-            Err(_) => {
-                let seconds = self.patience.as_secs_f64();
-                Err(
-                    error!(Timeout: "{host} sent nothing for {seconds} s"; host, seconds =>
-                        hint "try again, or allow more time with --timeout SECONDS"),
-                )
-            }
+            Err(_) => Err(error!(Timeout:
+                "{host} sent nothing for {seconds} s"; host, seconds = self.patience.as_secs_f64() =>
+                hint "try again, or allow more time with --timeout SECONDS")),
         }
     }
 
@@ -211,7 +202,7 @@ impl Response {
 
     fn find(&self) -> Result<Json> {
         let mut object = self.text().object(&self.host)?;
-        if coding(&self.headers, CONTENT_ENCODING) == Coding::Imaginary {
+        if compresses(&self.headers, CONTENT_ENCODING) == Some(false) {
             let oddity = tr!("the server names a Content-Encoding, but the answer is not encoded");
             object.oddities.push(oddity);
         }
@@ -253,11 +244,9 @@ impl Response {
         let said = object.and_then(Json::said).unwrap_or_default();
         let error = status_error(&self.host, &self.path, self.status).said(&said);
         let hint = match (self.status, error.cause, self.retry_after) {
-            (403, ..) if object.is_none() => {
-                tr!(
-                    "the answer contains no JSON: a firewall in front of the server may have sent it"
-                )
-            }
+            (403, ..) if object.is_none() => tr!(
+                "the answer contains no JSON: a firewall in front of the server may have sent it"
+            ),
             (413, ..) => tr!(
                 "a web server or proxy does not accept a body of that size; its administrator can raise the limit"
             ),

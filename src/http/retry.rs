@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::failure::{Again, Outcome};
 use super::request::{Effect, Request};
-use super::response::{Response, is_away};
+use super::response::is_away;
 
 /// How often a request that may be repeated is.
 const REPEATS_MAX: u32 = 2;
@@ -39,14 +39,12 @@ impl Retries {
                 Again::HungUp | Again::Lost => self.repeat(request),
                 Again::NothingSent | Again::Never => None,
             },
-            // A server that names a wait is asked once more, not as often as others.
-            Ok(Response {
-                status: 429,
-                retry_after: Some(seconds),
-                ..
-            }) => once(&mut self.waited).then(|| Duration::from_secs(*seconds)),
-            Ok(answer) if answer.status == 429 || is_away(answer.status) => self.repeat(request),
-            Ok(_) => None,
+            Ok(answer) => match (answer.status, answer.retry_after) {
+                // A server that names a wait is asked once more, not as often as others.
+                (429, Some(wait)) => once(&mut self.waited).then(|| Duration::from_secs(wait)),
+                (status, _) if status == 429 || is_away(status) => self.repeat(request),
+                _ => None,
+            },
         }
     }
 
