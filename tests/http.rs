@@ -178,12 +178,15 @@ fn an_answer_may_be_one_mebibyte_long() {
 #[test]
 fn plain_text_to_a_public_address_needs_consent() {
     each(|demo| {
-        for host in ["192.0.2.1", "[2001:db8::1]", "0.0.0.0"] {
+        for host in ["192.0.2.1", "[2001:db8::1]", "0.0.0.0", "172.32.0.1"] {
             let machine = demo.machine(&format!("http://{host}"));
             let consent = format!("{}=1", demo.variable("ALLOW_HTTP"));
             let says = ["unencrypted over a public network", "https://", &consent];
             machine.fails(&format!("login {}", demo.id), 2, &says);
         }
+        // Nobody is there, which only who may ask finds out.
+        let machine = demo.machine("http://[fe80::1]");
+        machine.fails(&format!("login {}", demo.id), 5, &["to [fe80::1]"]);
     });
 }
 

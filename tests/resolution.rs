@@ -150,7 +150,13 @@ const UNCHECKED: &str = "through a proxy cannot be checked: the address may not 
 #[rustfmt::skip]
 const PLAIN: &[(&str, &str, &str, &str, &str)] = &[
     ("127.0.0.1", "", "", "127.0.0.1", ""),
+    ("[::1]", "", "", "::1", ""),
     ("10.1.2.3", "", "", "10.1.2.3", NOT),
+    ("172.16.0.1", "", "", "172.16.0.1", NOT),
+    ("192.168.0.1", "", "", "192.168.0.1", NOT),
+    ("169.254.1.1", "", "", "169.254.1.1", NOT),
+    ("[fd00::1]", "", "", "fd00::1", NOT),
+    ("[::ffff:10.1.2.3]", "", "", "10.1.2.3", NOT),
     ("8.8.8.8", "", "", "8.8.8.8", PUBLIC),
     ("8.8.2056", "", "", "8.8.8.8", PUBLIC),
     ("[::ffff:8.8.8.8]", "", "", "8.8.8.8", PUBLIC),
@@ -183,8 +189,9 @@ fn plain_http_is_judged_by_every_address_that_is_connected_to() {
     }
     at_once(PLAIN, |row @ (host, proxy, allowed, listens, said)| {
         let network = Network::enter();
-        network.add("8.8.8.8");
-        network.add("10.1.2.3");
+        for address in "8.8.8.8 10.1.2.3 172.16.0.1 192.168.0.1 169.254.1.1 fd00::1".split(' ') {
+            network.add(address);
+        }
         let refused = !["", NOT].contains(said);
         let script = (!refused).then(|| canned::zeev(TOKEN));
         let server = Server::start_at(

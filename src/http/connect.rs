@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tower_service::Service;
-use url::{Host, Origin, Position, Url};
+use url::{Origin, Position, Url};
 
 use super::heads::{Heads, Watched};
 use super::proxy_url::{Proxies, ProxyUrl};
@@ -59,9 +59,8 @@ pub struct Http {
 /// Which way a request takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Route {
-    pub(super) encrypted: bool,
     /// Whether it may connect to loopback and private addresses only.
-    pub(super) private_only: bool,
+    pub(super) private: bool,
     pub(super) proxy: Option<ProxyUrl>,
 }
 
@@ -115,7 +114,7 @@ impl Http {
         let left = deadline.saturating_duration_since(Instant::now());
         let (whole, share) = (self.connect_limit, left.mul_f64(CONNECT_SHARE));
         let limit = if whole < left { whole } else { share };
-        if route.encrypted {
+        if url.scheme() == "https" {
             self.trust.config().await?;
         }
         let made = async {
@@ -177,9 +176,7 @@ pub(super) async fn connect(
     url: &Url,
     trust: &Trust,
 ) -> Result<(Boxed, Option<SocketAddr>), Broken> {
-    let mut tcp = HttpConnector::new_with_resolver(Resolver {
-        private_only: route.private_only,
-    });
+    let mut tcp = HttpConnector::new_with_resolver(Resolver(route.private));
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_keepalive(Some(KEEP_ALIVE));
@@ -189,8 +186,8 @@ pub(super) async fn connect(
         Some(proxy) if proxy.is_http() => open(tcp, &proxy.uri).await?,
         Some(proxy) => {
             // SOCKS hides why its proxy cannot be reached.
-            if let (true, Host::Domain(name)) = (route.private_only, &proxy.host) {
-                lookup(name, 0, true).await?;
+            if let (true, Some(name)) = (route.private, proxy.url.domain()) {
+                lookup(name, true).await?;
             }
             // Without a port it would be 443, whatever the scheme.
             let place = match proxy.resolves {
@@ -199,31 +196,30 @@ pub(super) async fn connect(
             };
             let server = format!("http://{place}");
             let there = proxy.uri.parse()?;
-            match &proxy.user {
-                _ if proxy.scheme.starts_with("socks4") => {
-                    open(SocksV4::new(there, tcp), &server).await?
+            if proxy.scheme.starts_with("socks4") {
+                open(SocksV4::new(there, tcp), &server).await?
+            } else {
+                let mut socks = SocksV5::new(there, tcp);
+                if let Some((user, password)) = &proxy.user {
+                    socks = socks.with_auth(user.expose().into(), password.expose().into());
                 }
-                Some((user, password)) => {
-                    let [user, password] = [user, password].map(|text| text.expose().to_owned());
-                    let socks = SocksV5::new(there, tcp).with_auth(user, password);
-                    open(socks, &server).await?
-                }
-                None => open(SocksV5::new(there, tcp), &server).await?,
+                open(socks, &server).await?
             }
         }
     };
     let peer = socket.peer_addr().ok();
     let mut stream: Boxed = Box::new(socket);
+    let encrypted = url.scheme() == "https";
     if let Some(proxy) = route.proxy.as_ref().filter(|proxy| proxy.is_http()) {
         if proxy.scheme == "https" {
-            stream = encrypt(trust, &proxy.host.to_string(), stream).await?;
+            stream = encrypt(trust, &proxy.url, stream).await?;
         }
-        if route.encrypted {
+        if encrypted {
             tunnel(&mut stream, url, proxy).await?;
         }
     }
-    if route.encrypted {
-        stream = encrypt(trust, url.host_str().unwrap_or_default(), stream).await?;
+    if encrypted {
+        stream = encrypt(trust, url, stream).await?;
     }
     Ok((stream, peer))
 }
@@ -235,7 +231,8 @@ where
     Ok(connector.call(to.parse()?).await?.into_inner())
 }
 
-async fn encrypt(trust: &Trust, host: &str, stream: Boxed) -> Result<Boxed, Broken> {
+async fn encrypt(trust: &Trust, server: &Url, stream: Boxed) -> Result<Boxed, Broken> {
+    let host = server.host_str().unwrap_or_default();
     let host = host.trim_matches(['[', ']']);
     let stream = trust.connect(host, stream, &["http/1.1"]).await??;
     Ok(Box::new(stream))
@@ -273,10 +270,11 @@ fn place(url: &Url) -> String {
 
 /// The server's address for a proxy that resolves no names.
 async fn resolved(url: &Url) -> Result<SocketAddr, NoAddress> {
-    let port = url.port_or_known_default().unwrap_or_default();
-    let found = lookup(url.host_str().unwrap_or_default(), port, false).await?;
+    let found = lookup(url.host_str().unwrap_or_default(), false).await?;
     let none = || NoAddress::Unresolved(io::ErrorKind::NotFound.into());
-    found.into_iter().next().ok_or_else(none)
+    let first = found.first().ok_or_else(none)?;
+    let port = url.port_or_known_default().unwrap_or_default();
+    Ok((first.ip(), port).into())
 }
 
 /// Why a name leads nowhere.
@@ -298,17 +296,12 @@ impl fmt::Display for NoAddress {
 
 impl StdError for NoAddress {}
 
-/// Whether a name has public addresses only. A name without any address is judged again when a request connects to it.
-pub(super) async fn is_public(name: &str) -> bool {
-    matches!(lookup(name, 0, true).await, Err(NoAddress::Public))
-}
-
 /// The addresses of a host, private ones if it must have some.
-async fn lookup(host: &str, port: u16, private_only: bool) -> Result<Vec<SocketAddr>, NoAddress> {
-    let found = threads::resolve(host, port).await;
+pub(super) async fn lookup(host: &str, private: bool) -> Result<Vec<SocketAddr>, NoAddress> {
+    let found = threads::resolve(host, 0).await;
     let mut found = found.map_err(NoAddress::Unresolved)?;
     let any = !found.is_empty();
-    found.retain(|address| !private_only || is_private(address.ip()));
+    found.retain(|address| !private || is_private(address.ip()));
     match any && found.is_empty() {
         true => Err(NoAddress::Public),
         false => Ok(found),
@@ -323,11 +316,9 @@ pub(super) fn is_private(address: IpAddr) -> bool {
     }
 }
 
-/// Resolves names for the connector; for http:// without `ALLOW_HTTP` only to private addresses.
+/// Resolves names for the connector, if so only to private addresses.
 #[derive(Clone)]
-struct Resolver {
-    private_only: bool,
-}
+struct Resolver(bool);
 
 impl Service<Name> for Resolver {
     type Response = std::vec::IntoIter<SocketAddr>;
@@ -339,24 +330,7 @@ impl Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let private_only = self.private_only;
-        Box::pin(async move { Ok(lookup(name.as_str(), 0, private_only).await?.into_iter()) })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn plain_text_goes_to_private_addresses_only() {
-        let private = "127.0.0.1 10.1.2.3 192.168.0.1 172.16.0.1 169.254.1.1 ::1 fd00::1 fe80::1 ::ffff:10.0.0.1";
-        let public = "8.8.8.8 0.0.0.0 172.32.0.1 2001:db8::1 ::ffff:8.8.8.8";
-        for (addresses, expected) in [(private, true), (public, false)] {
-            for address in addresses.split(' ') {
-                let ip = address.parse().expect(address);
-                assert_eq!(is_private(ip), expected, "{address}");
-            }
-        }
+        let private = self.0;
+        Box::pin(async move { Ok(lookup(name.as_str(), private).await?.into_iter()) })
     }
 }

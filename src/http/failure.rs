@@ -11,6 +11,7 @@ use super::proxy_url::ProxyUrl;
 use super::response::{Response, host_of, is_away};
 use super::{Channel, Request};
 use crate::error::{Cause, Error, error, find, innermost};
+use crate::i18n::{Text, tr};
 use crate::{files, tls};
 
 type Source = dyn StdError + 'static;
@@ -90,13 +91,13 @@ impl Channel<'_> {
         match broken {
             Broken::Ours(error) => error.into(),
             Broken::TimedOut(limit) => {
-                let limit = files::seconds(limit);
-                let error = match proxy.map(|proxy| &proxy.shown) {
-                    None => error!(ConnectTimeout:
-                        "timed out connecting to {host} after {limit} s"; host, limit),
-                    Some(proxy) => error!(ConnectTimeout:
-                        "timed out connecting to {host} through the proxy {proxy} after {limit} s"; host, proxy, limit =>
-                        hint "check https_proxy, or name the host in no_proxy"),
+                let (host, limit) = (by_way_of(proxy, host), files::seconds(limit));
+                let error = error!(ConnectTimeout: "timed out connecting to {host} after {limit} s"; host, limit);
+                let hint = tr!("check https_proxy, or name the host in no_proxy");
+                let error = if proxy.is_some() {
+                    error.hint(hint)
+                } else {
+                    error
                 };
                 let again = Again::NothingSent;
                 Failure { error, again }
@@ -111,6 +112,14 @@ impl Channel<'_> {
                 Failure { error, again }
             }
         }
+    }
+}
+
+/// A server with the proxy on the way to it, for a sentence.
+pub(super) fn by_way_of(proxy: Option<&ProxyUrl>, host: &str) -> Text {
+    match proxy.map(|proxy| &proxy.shown) {
+        Some(proxy) => tr!("{host} through the proxy {proxy}"; host, proxy),
+        None => tr!("{host}"; host),
     }
 }
 
@@ -142,7 +151,7 @@ fn explain_break(error: &Source, host: &str, proxy: Option<&ProxyUrl>) -> (Again
         return (Again::Never, error);
     }
     if let Some(proxy) = proxy {
-        return explain_proxy(error, host, &proxy.shown);
+        return explain_proxy(error, host, proxy);
     }
     if let Some(NoAddress::Unresolved(why)) = find(error) {
         let unresolved = error!(Dns: "cannot resolve {host}"; host);
@@ -169,8 +178,8 @@ fn explain_break(error: &Source, host: &str, proxy: Option<&ProxyUrl>) -> (Again
 }
 
 /// Why there is no connection through a proxy. The errors for SOCKS have texts and no types.
-fn explain_proxy(error: &Source, host: &str, proxy: &str) -> (Again, Error) {
-    let text = error.to_string();
+fn explain_proxy(error: &Source, host: &str, way: &ProxyUrl) -> (Again, Error) {
+    let (text, proxy) = (error.to_string(), &way.shown);
     let says = |part: &str| text.contains(part);
     let refused = if says("credentials not accepted") || says("not support user/pass auth") {
         error!(ProxyRefused: "the proxy {proxy} did not accept the user name and the password"; proxy)
@@ -179,8 +188,7 @@ fn explain_proxy(error: &Source, host: &str, proxy: &str) -> (Again, Error) {
     } else if find::<NoAddress>(error).is_some() {
         error!(Proxy: "cannot resolve {host} or its proxy {proxy}"; host, proxy)
     } else {
-        let error =
-            error!(Proxy: "cannot connect to {host} through the proxy {proxy}"; host, proxy);
+        let error = error!(Proxy: "cannot connect to {host}"; host = by_way_of(Some(way), host));
         return (Again::NothingSent, error);
     };
     (Again::Never, refused)

@@ -15,20 +15,19 @@ mod stream;
 mod transcript;
 
 use std::net::IpAddr;
-use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use url::{Host, Url};
+use url::Url;
 
 use crate::declaration::{Settings, Target};
 use crate::error::{Cause, Error, Result, error};
 use crate::i18n::tr;
 use crate::report::Report;
 use crate::secret::{BLANK, names_secret};
-use connect::{Connection, Route, is_private, is_public};
-use failure::{Failure, Outcome, by_proxy, explain};
-use header::compresses;
+use connect::{Connection, NoAddress, Route, is_private, lookup};
+use failure::{Failure, Outcome, by_proxy, by_way_of, explain};
+use header::{compresses, text_header};
 use heads::Head;
 use proxy_url::ProxyUrl;
 use response::{Response, compressed, host_of};
@@ -38,7 +37,6 @@ pub use connect::{Http, Stream};
 pub use heads::is_token;
 pub use hyper::Method;
 pub use hyper::body::Bytes;
-use hyper::body::Incoming;
 pub use hyper::header::{
     self as headers, ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
@@ -80,10 +78,9 @@ impl Channel<'_> {
         let secrets = request.secrets.iter();
         secrets.for_each(|secret| self.report.learn(secret));
         if !self.settings.url.is_origin_of(&request.url) {
-            return Err(
-                error!(Usage: "the request would leave the target's origin" =>
-                hint "a session goes to the server that it is for and to no other"),
-            );
+            return Err(error!(Usage:
+                "the request would leave the target's origin" =>
+                hint "a session goes to the server that it is for and to no other"));
         }
         let route = self.route(&request.url)?;
         let harmless = request.harmless(self.target().spec.login_is_repeatable);
@@ -91,11 +88,9 @@ impl Channel<'_> {
         loop {
             let fresh = retries.fresh || !harmless && request.passed.is_none();
             let outcome = self.attempt(request, &route, whole, fresh).await;
-            let pause = match &outcome {
-                Ok(_) if !whole => None,
-                _ => retries.pause(request, harmless, &outcome),
-            };
-            if !self.waits(pause, &outcome).await {
+            let may_follow = whole || outcome.is_err();
+            let pause = may_follow.then(|| retries.pause(request, harmless, &outcome));
+            if !self.waits(pause.flatten(), &outcome).await {
                 return outcome.map_err(|failure| failure.error);
             }
         }
@@ -126,10 +121,8 @@ impl Channel<'_> {
             return outcome;
         }
         let what = match &outcome {
-            Ok(answer) if whole => {
-                let (status, length) = (answer.status, answer.body.len());
-                tr!("HTTP {status}, {length} bytes"; status, length)
-            }
+            Ok(answer) if whole => tr!(
+                "HTTP {status}, {length} bytes"; status = answer.status, length = answer.body.len()),
             Ok(answer) => tr!("HTTP {status}"; status = answer.status),
             Err(failure) => tr!("{code}"; code = failure.error.cause.code()),
         };
@@ -148,7 +141,7 @@ impl Channel<'_> {
 
     /// One try that ends at the deadline, or later while a body is on its way.
     async fn in_time(&self, request: &Request, route: &Route, whole: bool, fresh: bool) -> Outcome {
-        let mut once = pin!(self.once(request, route, whole, fresh));
+        let mut once = std::pin::pin!(self.once(request, route, whole, fresh));
         let mut end = self.deadline;
         loop {
             if let Ok(outcome) = tokio::time::timeout_at(end, &mut once).await {
@@ -168,19 +161,17 @@ impl Channel<'_> {
     /// Shows the heads of a request of the user's own and of its answer (`-vv`); what may be a secret is blanked.
     fn trace_heads(&self, request: &Request, outcome: &Outcome) {
         const SHOWN: [HeaderName; 3] = [ACCEPT, CONTENT_TYPE, headers::CACHE_CONTROL];
+        let trace = |parts: [&str; 4]| self.report.trace_foreign(self.target(), &parts.concat());
         for (name, value) in &request.headers {
             let shown = SHOWN.contains(name).then(|| value.expose());
-            let line = ["> ", name.as_str(), ": ", shown.unwrap_or(BLANK)].concat();
-            self.report.trace_foreign(self.target(), &line);
+            trace(["> ", name.as_str(), ": ", shown.unwrap_or(BLANK)]);
         }
         let head = outcome.as_ref().map(Response::head).unwrap_or_default();
         for line in head.lines().filter(|line| !line.is_empty()) {
             let (name, value) = line.split_once(": ").unwrap_or((line, ""));
             let hidden = ["location", "link", "refresh"].contains(&name) || names_secret(name);
-            let shown = if hidden { BLANK } else { value };
             let colon = if name.len() < line.len() { ": " } else { "" };
-            let line = ["< ", name, colon, shown].concat();
-            self.report.trace_foreign(self.target(), &line);
+            trace(["< ", name, colon, if hidden { BLANK } else { value }]);
         }
     }
 
@@ -218,7 +209,7 @@ impl Channel<'_> {
         request: &Request,
         route: &Route,
         fresh: bool,
-    ) -> Result<(Connection, hyper::Response<Incoming>), Failure> {
+    ) -> Result<(Connection, hyper::Response<hyper::body::Incoming>), Failure> {
         let url = &request.url;
         let mut prepared = request.prepare(route)?;
         loop {
@@ -247,11 +238,10 @@ impl Channel<'_> {
     pub async fn admits(&self) -> Result<()> {
         let url = self.settings.url.join("");
         let route = self.route(&url)?;
-        let of_url = || url.host().map(|host| host.to_owned());
-        let of_proxy = route.proxy.as_ref().map(|proxy| proxy.host.clone());
-        let host = of_proxy.or_else(of_url);
-        if let (true, Some(Host::Domain(name))) = (route.private_only, host)
-            && let Ok(true) = tokio::time::timeout(self.http.connect_limit, is_public(&name)).await
+        let first = route.proxy.as_ref().map_or(&url, |proxy| &proxy.url);
+        if let (true, Some(name)) = (route.private, first.domain())
+            && let found = tokio::time::timeout(self.http.connect_limit, lookup(name, true))
+            && let Ok(Err(NoAddress::Public)) = found.await
         {
             return Err(self.public_http(&url, route.proxy.as_ref()));
         }
@@ -262,7 +252,7 @@ impl Channel<'_> {
         let peer = connection.peer;
         let local = peer.is_none_or(|peer| peer.ip().to_canonical().is_loopback())
             // A proxy tells nothing about the way from there.
-            && (route.proxy.is_none() || ip_of(url.host_str()).is_some_and(|ip| ip.is_loopback()));
+            && (route.proxy.is_none() || ip_of(url).is_some_and(|ip| ip.is_loopback()));
         if url.scheme() == "http" && !local {
             let text = tr!(
                 "http://{host} is not encrypted: anybody on the network can read the credentials"; host = host_of(url));
@@ -272,57 +262,40 @@ impl Channel<'_> {
 
     fn route(&self, url: &Url) -> Result<Route> {
         let encrypted = url.scheme() == "https";
-        let private_only = !encrypted && !self.settings.flag("ALLOW_HTTP");
+        let private = !encrypted && !self.settings.flag("ALLOW_HTTP");
         let proxy = match encrypted || self.settings.flag("ALLOW_PROXY") {
             true => self.http.proxies.proxy_for(url)?,
             false => None,
         };
         let secrets = proxy.iter().flat_map(|proxy| &proxy.secrets);
         secrets.for_each(|secret| self.report.learn(secret));
-        let literal = ip_of(url.host_str());
-        let of_proxy = proxy.as_ref().map(|proxy| proxy.host.to_string());
-        let of_proxy = ip_of(of_proxy.as_deref());
-        let public = |ip: Option<IpAddr>| private_only && ip.is_some_and(|ip| !is_private(ip));
-        if public(literal) || public(of_proxy) {
-            let through = proxy.as_ref().filter(|_| !public(literal));
-            return Err(self.public_http(url, through));
+        let public = |url: &Url| private && ip_of(url).is_some_and(|ip| !is_private(ip));
+        if public(url) {
+            return Err(self.public_http(url, None));
         }
-        if private_only && proxy.is_some() && literal.is_none() {
+        if let Some(proxy) = proxy.as_ref().filter(|proxy| public(&proxy.url)) {
+            return Err(self.public_http(url, Some(proxy)));
+        }
+        if private && proxy.is_some() && ip_of(url).is_none() {
             let (host, variable) = (host_of(url), self.target().variable("ALLOW_HTTP"));
             return Err(error!(BadSetting:
                 "http:// to {host} through a proxy cannot be checked: the address may not be private"; host =>
                 hint "use https://, or set {variable}=1 as well"; variable));
         }
-        Ok(Route {
-            encrypted,
-            private_only,
-            proxy,
-        })
+        Ok(Route { private, proxy })
     }
 
     fn public_http(&self, url: &Url, proxy: Option<&ProxyUrl>) -> Error {
-        let (host, variable) = (host_of(url), self.target().variable("ALLOW_HTTP"));
-        match proxy.map(|proxy| &proxy.shown) {
-            None => {
-                error!(BadSetting: "http:// to {host} would send the credentials unencrypted over a public network";
-                    host =>
-                    hint "use https://, or allow it with {variable}=1"; variable)
-            }
-            Some(proxy) => error!(BadSetting:
-                "http:// to {host} through the proxy {proxy} would send the credentials unencrypted over a public \
-                network";
-                host, proxy =>
-                hint "use https://, or allow it with {variable}=1"; variable),
-        }
+        let host = by_way_of(proxy, &host_of(url));
+        error!(BadSetting: "http:// to {host} would send the credentials unencrypted over a public network"; host =>
+            hint "use https://, or allow it with {variable}=1"; variable = self.target().variable("ALLOW_HTTP"))
     }
 }
 
 /// Tells the refusal of a proxy from the server's, where the proxy says that it is its own: Squid's header, and RFC 9209's.
 fn refused_by_proxy(url: &Url, status: u16, headers: &HeaderMap, proxy: &str) -> Result<()> {
-    let told = headers.get("proxy-status");
-    let told = told.map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let own = headers.contains_key("x-squid-error")
-        || told.is_some_and(|status| status.contains("error="));
+    let told = text_header(headers, "proxy-status").unwrap_or_default();
+    let own = headers.contains_key("x-squid-error") || told.contains("error=");
     if status < 400 || status != 407 && !own {
         return Ok(());
     }
@@ -332,6 +305,6 @@ fn refused_by_proxy(url: &Url, status: u16, headers: &HeaderMap, proxy: &str) ->
     Err(by_proxy(error, status))
 }
 
-fn ip_of(host: Option<&str>) -> Option<IpAddr> {
-    host?.trim_matches(['[', ']']).parse().ok()
+fn ip_of(url: &Url) -> Option<IpAddr> {
+    url.host_str()?.trim_matches(['[', ']']).parse().ok()
 }

@@ -4,13 +4,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper_util::client::proxy::matcher::Matcher;
 use percent_encoding::percent_decode_str;
-use url::{Host, Url};
+use url::Url;
 
 use super::response::host_of;
 use crate::error::{Result, error};
 use crate::secret::Secret;
 
-/// The proxies that the environment names, as they are written there.
+/// Proxies as they are written.
 #[derive(Debug, Default, Clone)]
 pub struct Proxies {
     pub https: Option<String>,
@@ -25,9 +25,10 @@ pub struct Proxies {
 pub(super) struct ProxyUrl {
     /// `http`, `https`, or one of SOCKS.
     pub(super) scheme: String,
+    /// Its host and port, as an http URL has them.
+    pub(super) url: Url,
     /// For a connection to it: `http://HOST:PORT`.
     pub(super) uri: String,
-    pub(super) host: Host,
     /// Host and port, for people.
     pub(super) shown: String,
     /// What an HTTP proxy gets as `Proxy-Authorization`.
@@ -78,28 +79,28 @@ impl ProxyUrl {
     fn parse(written: &str) -> Option<Self> {
         let (scheme, rest) = written.split_once("://").unwrap_or(("http", written));
         let scheme = scheme.to_ascii_lowercase();
-        let http = ["http", "https"].contains(&scheme.as_str());
-        if !http && !["socks4", "socks4a", "socks5", "socks5h"].contains(&scheme.as_str()) {
+        let (usual, resolves) = match &*scheme {
+            "http" => (80, true),
+            "https" => (443, true),
+            "socks4" | "socks5" => (1080, false),
+            "socks4a" | "socks5h" => (1080, true),
+            _ => return None,
+        };
+        let (userinfo, place) = rest.rsplit_once('@').unwrap_or(("", rest));
+        if place.starts_with(['/', '\\']) {
             return None;
         }
-        let (userinfo, place) = rest.rsplit_once('@').unwrap_or(("", rest));
+        // An http URL keeps every port but 80, an ftp URL every one but 21.
         let url = Url::parse(&["http://", place].concat()).ok()?;
-        let host = url.host().filter(|_| !place.starts_with(['/', '\\']))?;
-        let usual = match &*scheme {
-            "http" => 80,
-            // Of an http URL the parser leaves port 80 out.
-            _ if Url::parse(&["ftp://", place].concat()).ok()?.port() == Some(80) => 80,
-            "https" => 443,
-            _ => 1080,
-        };
-        let port = url.port().unwrap_or(usual);
+        let other = Url::parse(&["ftp://", place].concat()).ok()?;
+        let port = url.port().or(other.port()).unwrap_or(usual);
         let mut proxy = Self {
-            uri: format!("http://{host}:{port}"),
-            host: host.to_owned(),
+            uri: format!("http://{}:{port}", url.host_str()?),
             shown: host_of(&url),
+            url,
             authorization: None,
             user: None,
-            resolves: http || ["socks4a", "socks5h"].contains(&scheme.as_str()),
+            resolves,
             scheme,
             secrets: Vec::new(),
         };
@@ -108,19 +109,17 @@ impl ProxyUrl {
         }
         let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
         let decode = |text| percent_decode_str(text).collect::<Vec<u8>>();
+        let secret = |bytes| String::from_utf8(bytes).ok().map(Secret::new);
         let (name, word) = (decode(user), decode(password));
-        let decoded = String::from_utf8(word.clone());
         proxy.secrets.push(Secret::new(password.to_owned()));
-        proxy.secrets.extend(decoded.map(Secret::new));
-        if http {
+        proxy.secrets.extend(secret(word.clone()));
+        if proxy.is_http() {
             // Byte for byte: a password may be in another charset than UTF-8.
             let basic = STANDARD.encode([&name[..], b":", &word].concat());
             proxy.authorization = Some(Secret::new(["Basic ", &basic].concat()));
             proxy.secrets.push(Secret::new(basic));
         } else {
-            let [name, word] =
-                [name, word].map(|bytes| Some(Secret::new(String::from_utf8(bytes).ok()?)));
-            proxy.user = Some((name?, word?));
+            proxy.user = Some((secret(name)?, secret(word)?));
         }
         Some(proxy)
     }
@@ -137,17 +136,12 @@ mod tests {
 
     #[test]
     fn a_proxy_without_a_port_has_that_of_its_scheme() {
-        for (written, uri) in [
-            ("h", "http://h:80"),
-            ("http://h:3128/x", "http://h:3128"),
-            ("https://h", "http://h:443"),
-            ("https://h:80", "http://h:80"),
-            ("https://h:080?x", "http://h:80"),
-            ("socks5://[::80]", "http://[::80]:1080"),
-            ("socks5h://ana:80@[::1]:80/", "http://[::1]:80"),
-        ] {
+        let table = "h h:80|http://h:3128/x h:3128|https://h h:443|https://h:80 h:80|https://h:080?x h:80|\
+            http://h:21 h:21|socks5://[::80] [::80]:1080|socks5h://ana:80@[::1]:80/ [::1]:80";
+        for row in table.split('|') {
+            let (written, place) = row.split_once(' ').expect(row);
             let read = ProxyUrl::parse(written).expect(written);
-            assert_eq!(read.uri, uri, "{written}");
+            assert_eq!(read.uri, ["http://", place].concat(), "{written}");
         }
     }
 }

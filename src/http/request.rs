@@ -209,7 +209,7 @@ impl Request {
                 headers.entry(name).or_insert(value);
             }
         }
-        let plain = |proxy: &&ProxyUrl| proxy.is_http() && !route.encrypted;
+        let plain = |proxy: &&ProxyUrl| proxy.is_http() && self.url.scheme() == "http";
         let proxy = route.proxy.as_ref().filter(plain);
         let target = match proxy {
             Some(_) => &self.url[..Position::AfterQuery],
