@@ -8,56 +8,38 @@ use rustix::process::{Pid, Signal as Number, kill_process};
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
-    Interrupt,
-    /// A polite request to stop.
-    Terminate,
-    /// The terminal went away.
-    HangUp,
-    /// Ctrl-\: it would leave files behind, and a core file with secrets.
-    Quit,
-}
+#[cfg(not(unix))]
+type Number = ();
 
-use Signal::{HangUp, Interrupt, Quit, Terminate};
+/// A signal that ends a run, and what the run's end is called.
+pub type Signal = (Number, Cause);
 
-impl Signal {
-    #[cfg(unix)]
-    fn number(self) -> Number {
-        match self {
-            Interrupt => Number::INT,
-            Terminate => Number::TERM,
-            HangUp => Number::HUP,
-            Quit => Number::QUIT,
-        }
-    }
-
-    /// The failure of a run that the signal stops. `under_way` is what may have been half done: `a login`.
-    fn error(self, under_way: Option<&Text>) -> Error {
-        let cause = match self {
-            Interrupt => Cause::Interrupted,
-            Terminate | HangUp => Cause::Terminated,
-            Quit => Cause::Quit,
-        };
-        let message = match under_way {
-            Some(what) => tr!("interrupted; {what} under way may have taken effect"; what),
-            None => tr!("interrupted"),
-        };
-        Error::new(cause, message)
-    }
-}
+#[cfg(unix)]
+const SIGNALS: [Signal; 4] = [
+    (Number::INT, Cause::Interrupted),
+    (Number::TERM, Cause::Terminated),
+    // The terminal went away.
+    (Number::HUP, Cause::Terminated),
+    // Ctrl-\: it would leave files behind, and a core file with secrets.
+    (Number::QUIT, Cause::Quit),
+];
 
 /// Does the work unless a signal stops it. Until the work first waits there is nothing to tidy up, and a signal ends the
-/// process as usual, even while a read blocks it. `under_way` as in [`Signal::error`].
+/// process as usual, even while a read blocks it. `under_way` is what may have been half done: `a login`.
 pub async fn interruptible<T>(
     under_way: Option<Text>,
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
-    tokio::select! {
+    let (_, cause) = tokio::select! {
         biased;
-        outcome = work => outcome,
-        signal = async { any().await } => Err(signal.error(under_way.as_ref())),
-    }
+        outcome = work => return outcome,
+        signal = async { any().await } => signal,
+    };
+    let message = match under_way {
+        Some(what) => tr!("interrupted; {what} under way may have taken effect"; what),
+        None => tr!("interrupted"),
+    };
+    Err(Error::new(cause, message))
 }
 
 /// Called before a file is made that a signal must not leave behind: from now on [`interruptible`] hears of signals.
@@ -77,27 +59,27 @@ pub async fn heed_signals() {
 /// Waits for SIGINT or SIGTERM, which are caught from this call on; for ever if the system does not let us listen.
 #[cfg(unix)]
 pub fn either() -> impl Future<Output = Signal> {
-    listen(&[Interrupt, Terminate])
+    listen(&SIGNALS[..2])
 }
 
 /// Waits for any of the four: the terminal's end and Ctrl-\ must leave neither files nor a child behind either.
 #[cfg(unix)]
 pub fn any() -> impl Future<Output = Signal> {
-    listen(&[Interrupt, Terminate, HangUp, Quit])
+    listen(&SIGNALS)
 }
 
 /// A signal that was ignored when we were started, as under nohup or after a shell's `&`, stays ignored, for a child too.
 #[cfg(unix)]
 fn listen(signals: &[Signal]) -> impl Future<Output = Signal> + use<> {
-    let opened = |kind: &Signal| Some((*kind, stream(kind.number())?));
+    let opened = |signal: &Signal| Some((*signal, stream(signal.0)?));
     let mut streams: Vec<_> = signals.iter().filter_map(opened).collect();
     // A file beyond its size limit is a write that fails, not an end in the middle of a run.
     let _ = stream(Number::XFSZ);
     std::future::poll_fn(move |context| {
         let mut each = streams.iter_mut();
-        let came = each.find_map(|(kind, stream)| {
+        let came = each.find_map(|(signal, stream)| {
             let is_ready = stream.poll_recv(context).is_ready();
-            is_ready.then_some(*kind)
+            is_ready.then_some(*signal)
         });
         came.map_or(Poll::Pending, Poll::Ready)
     })
@@ -108,21 +90,18 @@ fn listen(signals: &[Signal]) -> impl Future<Output = Signal> + use<> {
 pub fn stream(number: Number) -> Option<tokio::signal::unix::Signal> {
     use tokio::signal::unix::{SignalKind, signal};
     let number = number.as_raw();
-    let heard = ignored() & (1 << (number - 1)) == 0;
+    let heard = *IGNORED & (1 << (number - 1)) == 0;
     heard.then(|| signal(SignalKind::from_raw(number)).ok())?
 }
 
 /// The signals that are ignored from the start, a bit each; none if the system does not tell.
 #[cfg(unix)]
-fn ignored() -> u64 {
-    static IGNORED: std::sync::OnceLock<u64> = std::sync::OnceLock::new();
-    *IGNORED.get_or_init(|| {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-            .unwrap_or_default()
-    })
-}
+static IGNORED: std::sync::LazyLock<u64> = std::sync::LazyLock::new(|| {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.unwrap_or_default()
+});
 
 #[cfg(not(unix))]
 pub use either as any;
@@ -131,23 +110,23 @@ pub use either as any;
 #[cfg(not(unix))]
 pub async fn either() -> Signal {
     match tokio::signal::ctrl_c().await {
-        Ok(()) => Interrupt,
+        Ok(()) => ((), Cause::Interrupted),
         Err(_) => std::future::pending().await,
     }
 }
 
 /// Passes a signal on to a running child. At a terminal the keys that send one reach the child by themselves.
 #[cfg(unix)]
-pub fn forward(signal: Signal, child: Option<u32>) {
+pub fn forward((number, cause): Signal, child: Option<u32>) {
     use std::io::IsTerminal;
-    let key = matches!(signal, Interrupt | Quit);
+    let key = matches!(cause, Cause::Interrupted | Cause::Quit);
     if key && (std::io::stdin().is_terminal() || std::io::stderr().is_terminal()) {
         return;
     }
     let id = child.and_then(|id| i32::try_from(id).ok());
     if let Some(pid) = id.and_then(Pid::from_raw) {
         // A child that has just ended is no failure.
-        let _ = kill_process(pid, signal.number());
+        let _ = kill_process(pid, number);
     }
 }
 
