@@ -177,6 +177,11 @@ fn explain_break(error: &Source, host: &str, proxy: Option<&ProxyUrl>) -> (Again
     (Again::NothingSent, error)
 }
 
+/// Why there is no connection to a server that is reached directly.
+pub fn unconnected(error: &Source, host: &str) -> Error {
+    explain_break(error, host, None).1
+}
+
 /// Why there is no connection through a proxy. The errors for SOCKS have texts and no types.
 fn explain_proxy(error: &Source, host: &str, way: &ProxyUrl) -> (Again, Error) {
     let (text, proxy) = (error.to_string(), &way.shown);

@@ -34,6 +34,7 @@ use response::{Response, compressed, host_of};
 use retry::Retries;
 
 pub use connect::{Http, Stream};
+pub use failure::unconnected;
 pub use heads::is_token;
 pub use hyper::Method;
 pub use hyper::body::Bytes;

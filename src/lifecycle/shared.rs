@@ -23,21 +23,19 @@ impl Account<'_> {
 
     /// Waits for the entry's lock, or for news of the entry if it was `seen`: then there is nothing to attempt yet.
     pub(super) async fn wait(&self, seen: Option<Version>) -> Result<Option<Attempt<'_>>> {
-        let (store, key) = (self.store(), &self.key);
-        let waited = match seen {
-            Some(seen) => store.wait(key, seen, self.deadline).await,
-            None => store.lock(key, self.deadline).await.map(Some),
-        };
-        match waited {
+        let lock = match self.store().wait(&self.key, seen, self.deadline).await {
             Ok(None) => return Ok(None),
-            Ok(Some(lock)) => return Ok(Some(Attempt::new(self, Some(lock)))),
-            Err(error) => match error.cause {
-                Cause::Busy | Cause::BadSetting => return Err(error),
-                cause if cause.exit() == 5 => self.continue_without_store(error)?,
-                _ => self.warn_not_stored(&error),
-            },
-        }
-        Ok(Some(Attempt::new(self, None)))
+            Ok(lock) => lock,
+            Err(error) => {
+                match error.cause {
+                    Cause::Busy | Cause::BadSetting => return Err(error),
+                    cause if cause.exit() == 5 => self.continue_without_store(error)?,
+                    _ => self.warn_not_stored(&error),
+                }
+                None
+            }
+        };
+        Ok(Some(Attempt::new(self, lock)))
     }
 
     /// The store is out of reach. Sessions that live side by side do without it; on a single seat a login would end

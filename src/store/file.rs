@@ -17,6 +17,7 @@ use super::entry::{ENTRY_MAX, decode, encode, is_name, newer};
 use super::{Entry, Found, KEY_LENGTH, Key, Written, hmac};
 use crate::error::{Error, Result, error};
 use crate::files::{self, DRAFT_PREFIX, Draft, open_plainly};
+use crate::http::random_part;
 use crate::i18n::{Text, tr};
 use crate::secret::{Secret, hex};
 use crate::threads::apart;
@@ -84,12 +85,12 @@ impl FileStore {
     pub(super) fn read(&self, key: &Key) -> Found {
         let name = key.name();
         let path = self.folder.join(entry_file(&name));
-        let unusable = |why| Found::unusable(tr!("{path} {why}"; path = path.display(), why));
+        let unusable = |why| Found::from(Err(tr!("{path} {why}"; path = path.display(), why)));
         match self.content(&name) {
             None => Found::default(),
             Some(Err(why)) => unusable(why),
             Some(Ok((its, ..))) if its != *key => unusable(tr!("belongs to another session")),
-            Some(Ok((_, entry, false))) => Found::entry(entry),
+            Some(Ok((_, entry, false))) => Ok(entry).into(),
             Some(Ok((_, entry, true))) => Found {
                 exposed: Some(entry),
                 ..unusable(tr!("is open to others, who may have changed it"))
@@ -198,8 +199,7 @@ impl FileStore {
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => return Err(failed(error)),
             }
-            let random = f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX);
-            let next = Instant::now() + pause + pause.mul_f64(random);
+            let next = Instant::now() + pause + random_part(pause);
             if next > deadline {
                 let busy = error!(Busy: "another crmauth has locked {path}"; path = path.display() =>
                     hint "wait for it or end it; --timeout SECONDS allows more time");

@@ -60,19 +60,14 @@ pub struct Found {
     pub exposed: Option<Entry>,
 }
 
-impl Found {
-    fn entry(entry: Entry) -> Self {
-        Self {
-            entry: Some(entry),
-            ..Self::default()
+impl From<Result<Entry, Text>> for Found {
+    fn from(read: Result<Entry, Text>) -> Self {
+        let mut found = Self::default();
+        match read {
+            Ok(entry) => found.entry = Some(entry),
+            Err(why) => found.unusable = Some(why),
         }
-    }
-
-    fn unusable(why: Text) -> Self {
-        Self {
-            unusable: Some(why),
-            ..Self::default()
-        }
+        found
     }
 }
 
@@ -121,28 +116,41 @@ impl Store {
             Self::File(store) => Ok(store.read(key)),
             Self::Memory(store) => {
                 let entry = store.entries.borrow().get(key).cloned();
-                Ok(entry.map(Found::entry).unwrap_or_default())
+                Ok(entry.map(|entry| Ok(entry).into()).unwrap_or_default())
             }
             Self::Redis(store) => store.read(key, deadline).await,
         }
     }
 
+    /// Waits for an entry's lock, whatever happens to the entry meanwhile.
     pub async fn lock(&self, key: &Key, deadline: Instant) -> Result<Lock> {
-        let held = match self {
-            Self::File(store) => Held::File(store.lock(key, deadline).await?),
-            Self::Memory(store) => Held::Memory(Rc::clone(store), store.lock(key, deadline).await?),
-            Self::Redis(store) => Held::Redis(store.lock(&store.name(key), deadline).await?),
-        };
-        Ok(Lock::new(key, held))
+        loop {
+            if let Some(lock) = self.wait(key, None, deadline).await? {
+                return Ok(lock);
+            }
+        }
     }
 
-    /// Waits for an entry's lock; there is none once the entry is another than the one that was `seen`.
-    pub async fn wait(&self, key: &Key, seen: Version, deadline: Instant) -> Result<Option<Lock>> {
-        let Self::Redis(store) = self else {
-            return self.lock(key, deadline).await.map(Some);
+    /// Waits for an entry's lock. There is none if it was lost at once, or if the entry is not the one `seen` any more.
+    pub async fn wait(
+        &self,
+        key: &Key,
+        seen: Option<Version>,
+        deadline: Instant,
+    ) -> Result<Option<Lock>> {
+        let held = match self {
+            Self::File(store) => Some(Held::File(store.lock(key, deadline).await?)),
+            Self::Memory(store) => {
+                let others = store.lock(key, deadline).await?;
+                Some(Held::Memory(Rc::clone(store), others))
+            }
+            Self::Redis(store) => {
+                let turn = store.wait(&store.name(key), seen, deadline).await?;
+                turn.map(Held::Redis)
+            }
         };
-        let turn = store.wait(&store.name(key), Some(seen), deadline).await?;
-        Ok(turn.map(|turn| Lock::new(key, Held::Redis(turn))))
+        let key = key.clone();
+        Ok(held.map(|held| Lock { key, held }))
     }
 
     /// Removes the entries that can be neither used nor ended, except those of a newer version, and counts them.
@@ -196,11 +204,6 @@ impl MemoryStore {
 }
 
 impl Lock {
-    fn new(key: &Key, held: Held) -> Self {
-        let key = key.clone();
-        Self { key, held }
-    }
-
     /// Asks, right before a login, whether the lock is still held and will last as long as the login may take.
     pub async fn hold(&self) -> Result<bool> {
         match &self.held {

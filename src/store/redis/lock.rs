@@ -221,6 +221,13 @@ impl Lease {
         Some(Right { owner, fence })
     }
 
+    /// The right, for the last time.
+    pub fn end(&mut self) -> Option<Right> {
+        let right = self.right();
+        self.fence = None;
+        right
+    }
+
     fn take(&self) -> Command {
         Command::Take {
             owner: self.owner,

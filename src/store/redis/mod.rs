@@ -56,19 +56,15 @@ const RENEWABLE_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// What is there under a name: a version, and an entry or why it cannot be used.
 type Read = (Version, Option<Result<(Key, Entry), Text>>);
 
-/// Facts about the server from the first exchange.
-struct Opened {
-    /// How far its clock is ahead of ours. Entries are written by its clock, which all machines share.
-    ahead: SignedDuration,
-    checked: Cell<bool>,
-}
-
 pub struct RedisStore {
     server: Server,
     keys: Keys,
     terms: Terms,
     began: Instant,
-    opened: OnceCell<Opened>,
+    /// How far the server's clock is ahead of ours. Entries are written by its clock, which all machines share.
+    ahead: OnceCell<SignedDuration>,
+    /// Whether the database has a check value of our key.
+    checked: Cell<bool>,
     /// Why the server is out of reach for the rest of this run, so that it is waited for once.
     away: RefCell<Option<Error>>,
 }
@@ -93,7 +89,8 @@ impl RedisStore {
             keys: Keys::new(key)?,
             terms: Terms { login },
             began: Instant::now(),
-            opened: OnceCell::new(),
+            ahead: OnceCell::new(),
+            checked: Cell::default(),
             away: RefCell::default(),
         })
     }
@@ -113,14 +110,14 @@ impl RedisStore {
 
     pub(super) async fn read(&self, key: &Key, deadline: Instant) -> Result<Found> {
         let (version, entry) = self.entry(&self.name(key), deadline).await?;
+        let read = entry.map(|read| match read {
+            Ok((its, entry)) if its == *key => Ok(entry),
+            Ok(_) => Err(tr!("belongs to another session")),
+            Err(why) => Err(why),
+        });
         let place = &self.server.url;
-        let unusable = |why| Found::unusable(tr!("in {place} {why}"; place, why));
-        let found = match entry {
-            None => Found::default(),
-            Some(Ok((its, entry))) if its == *key => Found::entry(entry),
-            Some(Ok(_)) => unusable(tr!("belongs to another session")),
-            Some(Err(why)) => unusable(why),
-        };
+        let read = read.map(|read| read.map_err(|why| tr!("in {place} {why}"; place, why)));
+        let found = read.map(Found::from).unwrap_or_default();
         Ok(Found { version, ..found })
     }
 
@@ -134,7 +131,9 @@ impl RedisStore {
             if !unusable().await? {
                 continue;
             }
-            let turn = self.lock(&name, deadline).await?;
+            let Some(turn) = self.wait(&name, None, deadline).await? else {
+                continue;
+            };
             if unusable().await? {
                 turn.forget().await?;
                 discarded += 1;
@@ -166,14 +165,14 @@ impl RedisStore {
 
     /// The entries of these names, each with its version.
     async fn entries(&self, names: &[String], deadline: Instant) -> Result<Vec<Read>> {
-        let opened = self.open(deadline).await?;
+        let ahead = self.open(deadline).await?;
         let read = |name: &String| {
             let fields = (PREFIX.to_owned() + name, "fence", "sealed");
             redis::cmd("HMGET").arg(fields).take()
         };
         let commands: Vec<_> = names.iter().map(read).collect();
         let answers = self.ask_once(&commands, deadline).await?;
-        let now = moved(Timestamp::now(), opened.ahead);
+        let now = moved(Timestamp::now(), ahead);
         let mut entries = Vec::with_capacity(names.len());
         for (name, answer) in names.iter().zip(answers) {
             let (fence, sealed): (Option<Vec<u8>>, Option<Vec<u8>>) = self.parsed(Some(answer))?;
@@ -185,7 +184,7 @@ impl RedisStore {
                         None if is_newer(sealed) => Err(newer()),
                         None => Err(changed()),
                     };
-                    Some(read.map(|(key, entry)| (key, shifted(entry, -opened.ahead))))
+                    Some(read.map(|(key, entry)| (key, shifted(entry, -ahead))))
                 }
                 _ if fence.is_none() && sealed.is_none() => None,
                 _ => Some(Err(changed())),
@@ -222,8 +221,8 @@ impl RedisStore {
         scripts::response(&self.parsed::<Vec<String>>(answer)?).ok_or_else(|| self.strange())
     }
 
-    /// The first exchange: whether the database is sealed with our key, and what time it is there.
-    async fn open(&self, deadline: Instant) -> Result<&Opened> {
+    /// The first exchange: whether the database is sealed with our key, and how far its clock is ahead.
+    async fn open(&self, deadline: Instant) -> Result<SignedDuration> {
         let open = || async {
             let commands = [redis::cmd("GET").arg(CHECK).take(), redis::cmd("TIME")];
             let before = Timestamp::now();
@@ -232,21 +231,21 @@ impl RedisStore {
             let (seconds, micros): (i64, i32) = self.parsed(answers.pop())?;
             let nanos = micros.checked_mul(1000);
             let time = nanos.and_then(|nanos| Timestamp::new(seconds, nanos).ok());
-            let ahead = time.ok_or_else(|| self.strange())?.duration_since(before) - between;
-            let checked = Cell::new(self.check(answers.pop())?);
-            Ok(Opened { ahead, checked })
+            self.check(answers.pop())?;
+            Ok(time.ok_or_else(|| self.strange())?.duration_since(before) - between)
         };
-        self.opened.get_or_try_init(open).await
+        self.ahead.get_or_try_init(open).await.copied()
     }
 
-    /// Whether a check value is there. One of another key ends the run.
-    fn check(&self, value: Option<Value>) -> Result<bool> {
+    /// Looks at the check value, if there is one. One of another key ends the run.
+    fn check(&self, value: Option<Value>) -> Result<()> {
         let Some(sealed) = self.parsed::<Option<Vec<u8>>>(value)? else {
-            return Ok(false);
+            return Ok(());
         };
         let place = &self.server.url;
         if self.keys.open(&sealed, CHECK).is_some() {
-            return Ok(true);
+            self.checked.set(true);
+            return Ok(());
         }
         let why = match is_newer(&sealed) {
             true => tr!("the store {place} belongs to a newer crmauth"; place),
@@ -259,14 +258,14 @@ impl RedisStore {
 
     /// Makes sure, before anything is written, that the database has a check value of our key.
     async fn claim(&self, deadline: Instant) -> Result<()> {
-        let opened = self.open(deadline).await?;
-        if !opened.checked.get() {
+        self.open(deadline).await?;
+        if !self.checked.get() {
             let sealed = self.keys.seal(b"crmauth", CHECK)?;
             let set = redis::cmd("SET").arg((CHECK, sealed, "NX")).take();
             let get = redis::cmd("GET").arg(CHECK).take();
             let mut answers = self.ask_once(&[set, get], deadline).await?;
             // Another machine may have been first, with another key.
-            opened.checked.set(self.check(answers.pop())?);
+            self.check(answers.pop())?;
         }
         Ok(())
     }

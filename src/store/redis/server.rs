@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use redis::{Cmd, RedisResult, ServerError, Value};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
@@ -17,7 +17,8 @@ use super::reply::Progress;
 use super::url::RedisUrl;
 use crate::error::{Cause, Error, Result, error};
 use crate::files;
-use crate::i18n::tr;
+use crate::http::{self, Stream};
+use crate::i18n::{Text, tr};
 use crate::threads;
 use crate::tls::{self, Trust};
 
@@ -27,9 +28,7 @@ const EXCHANGE_MAX: Duration = Duration::from_secs(5);
 const CHUNK: usize = 16 * 1024;
 
 /// A connection, with or without TLS.
-pub(super) trait Pipe: AsyncRead + AsyncWrite + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Unpin> Pipe for T {}
+type Pipe = Box<dyn Stream>;
 
 pub(super) struct Server {
     pub(super) url: RedisUrl,
@@ -37,7 +36,7 @@ pub(super) struct Server {
     pub(super) allow_plain: bool,
     /// Connections that are not in use. An exchange that is given up takes its connection with it, so that no answer is
     /// taken for another's.
-    pub(super) idle: RefCell<Vec<Box<dyn Pipe>>>,
+    pub(super) idle: RefCell<Vec<Pipe>>,
 }
 
 impl Server {
@@ -73,18 +72,26 @@ impl Server {
         }
     }
 
-    async fn exchange(&self, pipe: &mut Box<dyn Pipe>, commands: &[Cmd]) -> Result<Vec<Value>> {
-        let values = exchange(pipe, commands).await;
-        values.map_err(|error| self.broke(error, false))
+    async fn exchange(&self, pipe: &mut Pipe, commands: &[Cmd]) -> Result<Vec<Value>> {
+        exchange(pipe, commands).await.map_err(|error| {
+            let host = self.url.address();
+            let broke = tls::explain(&error, &host).unwrap_or_else(|| match error.kind() {
+                // A server that speaks TLS answers so, or hangs up.
+                ErrorKind::InvalidData => error!(Closed:
+                    "{host} does not speak Redis's protocol, or only over TLS"; host),
+                _ => error!(Closed: "{host} closed the connection before answering"; host),
+            });
+            self.out_of_reach(broke.caused_by(error))
+        })
     }
 
-    async fn connect(&self) -> Result<Box<dyn Pipe>> {
+    async fn connect(&self) -> Result<Pipe> {
         let socket = self.reach().await?;
         // An exchange is one small write, and its answer is waited for.
         let _ = socket.set_nodelay(true);
-        let mut pipe: Box<dyn Pipe> = if self.url.tls {
+        let mut pipe: Pipe = if self.url.tls {
             let connected = self.trust.connect(&self.url.host, socket, &[]).await;
-            Box::new(connected.map_err(|error| self.broke(error, true))??)
+            Box::new(connected.map_err(|error| self.unconnected(error))??)
         } else {
             Box::new(socket)
         };
@@ -106,51 +113,24 @@ impl Server {
     /// Connects to the first address that takes us; without TLS to loopback only, unless allowed.
     async fn reach(&self) -> Result<TcpStream> {
         let found = threads::resolve(&self.url.host, self.url.port).await;
-        let found = found.map_err(|error| {
-            let unknown = error!(Dns: "cannot resolve {host}"; host = self.url.host);
-            self.out_of_reach(unknown.caused_by(error))
-        })?;
+        let unknown = error!(Dns: "cannot resolve {host}"; host = self.url.host);
+        let found = found.map_err(|error| self.out_of_reach(unknown.caused_by(error)))?;
         let any = self.url.tls || self.allow_plain;
         let usable = |found: &SocketAddr| any || found.ip().to_canonical().is_loopback();
         let usable: Vec<_> = found.into_iter().filter(usable).collect();
         if usable.is_empty() {
             let address = self.url.address();
-            return Err(
-                error!(BadSetting: "redis:// to {address} is not encrypted: its password would be readable"; address =>
-                    hint "use rediss://, or allow it with CRMAUTH_STORE_ALLOW_PLAIN=1"),
-            );
+            return Err(error!(BadSetting:
+                "redis:// to {address} is not encrypted: its password would be readable"; address =>
+                hint "use rediss://, or allow it with CRMAUTH_STORE_ALLOW_PLAIN=1"));
         }
-        let error = match TcpStream::connect(&usable[..]).await {
-            Ok(socket) => return Ok(socket),
-            Err(error) => error,
-        };
-        let host = self.url.address();
-        let failed = match error.kind() {
-            ErrorKind::ConnectionRefused => error!(Connect: "connection refused by {host}"; host),
-            ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable => {
-                error!(Connect: "no route to {host}"; host)
-            }
-            _ => error!(Connect: "cannot connect to {host}"; host),
-        };
-        Err(self.out_of_reach(failed.caused_by(error)))
+        let socket = TcpStream::connect(&usable[..]).await;
+        socket.map_err(|error| self.unconnected(error))
     }
 
-    /// A connection that broke, during the TLS handshake or later.
-    fn broke(&self, error: io::Error, handshake: bool) -> Error {
-        let host = self.url.address();
-        let broke = match (tls::explain(&error, &host), error.kind()) {
-            (Some(explained), _) => explained,
-            (None, _) if handshake => {
-                let message = tr!("{host} closed the connection during the TLS handshake"; host);
-                Error::new(Cause::Tls, message)
-            }
-            // A server that speaks TLS answers so, or hangs up.
-            (None, ErrorKind::InvalidData) => {
-                error!(Closed: "{host} does not speak Redis's protocol, or only over TLS"; host)
-            }
-            (None, _) => error!(Closed: "{host} closed the connection before answering"; host),
-        };
-        self.out_of_reach(broke.caused_by(error))
+    fn unconnected(&self, error: io::Error) -> Error {
+        let why = http::unconnected(&error, &self.url.address());
+        self.out_of_reach(why.caused_by(error))
     }
 
     fn out_of_reach(&self, error: Error) -> Error {
@@ -163,38 +143,36 @@ impl Server {
     /// somebody at the server. A message in our words leaves out the server's, which quote scripts.
     fn refused(&self, error: &ServerError) -> Error {
         let (place, code) = (&self.url, code(error));
+        let answered = |cause| {
+            let message = tr!("the store {place} answered {code}"; place, code);
+            Error::new(cause, message).said(words(error))
+        };
         match code {
-            "NOAUTH" => error!(BadSetting: "the store {place} requires a password"; place =>
-                hint "check the user, the password and the database in CRMAUTH_STORE"),
-            "WRONGPASS" => {
-                error!(BadSetting: "the store {place} does not accept the user or the password"; place =>
-                    hint "check the user, the password and the database in CRMAUTH_STORE")
+            "NOAUTH" => {
+                error!(BadSetting: "the store {place} requires a password"; place).hint(check())
             }
+            "WRONGPASS" => error!(BadSetting:
+                "the store {place} does not accept the user or the password"; place)
+            .hint(check()),
             "OOM" => error!(Unavailable: "the memory of the store {place} is full"; place =>
                 hint "free memory there, or raise its maxmemory"),
-            "READONLY" => {
-                error!(Unavailable: "the store {place} is a replica, which accepts no changes"; place =>
-                    hint "name its primary in CRMAUTH_STORE")
-            }
-            "MISCONF" => {
-                error!(Unavailable: "the store {place} accepts no changes, because it cannot save them"; place =>
-                    hint "its log says why; often its disk is full")
-            }
+            "READONLY" => error!(Unavailable:
+                "the store {place} is a replica, which accepts no changes"; place =>
+                hint "name its primary in CRMAUTH_STORE"),
+            "MISCONF" => error!(Unavailable:
+                "the store {place} accepts no changes, because it cannot save them"; place =>
+                hint "its log says why; often its disk is full"),
             "MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN" => error!(Unavailable:
                 "the store {place} is part of a cluster, which cannot be used"; place =>
                 hint "name a stand-alone server in CRMAUTH_STORE"),
             // The rest is said in the server's words.
-            "NOPERM" => error!(BadSetting: "the store {place} answered {code}"; place, code =>
-                hint "check the user in CRMAUTH_STORE and its permissions on the server")
-            .said(words(error)),
+            "NOPERM" => answered(Cause::BadSetting).hint(tr!(
+                "check the user in CRMAUTH_STORE and its permissions on the server"
+            )),
             "LOADING" | "MASTERDOWN" | "BUSY" | "TRYAGAIN" => {
-                error!(Closed: "the store {place} answered {code}"; place, code =>
-                    hint "try again later")
-                .said(words(error))
+                answered(Cause::Closed).hint(tr!("try again later"))
             }
-            _ => error!(Unavailable: "the store {place} answered {code}"; place, code =>
-                hint "ask that server's administrator")
-            .said(words(error)),
+            _ => answered(Cause::Unavailable).hint(tr!("ask that server's administrator")),
         }
     }
 
@@ -202,11 +180,14 @@ impl Server {
     fn not_let_in(&self, error: &ServerError) -> Error {
         let mut refused = self.refused(error);
         if refused.cause != Cause::Closed {
-            let hint = tr!("check the user, the password and the database in CRMAUTH_STORE");
-            (refused.cause, refused.hint) = (Cause::BadSetting, Some(hint));
+            (refused.cause, refused.hint) = (Cause::BadSetting, Some(check()));
         }
         refused
     }
+}
+
+fn check() -> Text {
+    tr!("check the user, the password and the database in CRMAUTH_STORE")
 }
 
 fn refusal(value: &Value) -> Option<&ServerError> {
@@ -247,7 +228,7 @@ fn words(error: &ServerError) -> &str {
 }
 
 /// Sends commands and reads their replies.
-async fn exchange(pipe: &mut Box<dyn Pipe>, commands: &[Cmd]) -> io::Result<Vec<Value>> {
+async fn exchange(pipe: &mut Pipe, commands: &[Cmd]) -> io::Result<Vec<Value>> {
     let mut packed = Zeroizing::new(Vec::new());
     for command in commands {
         command.write_packed_command(&mut packed);

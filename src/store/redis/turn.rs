@@ -1,6 +1,6 @@
 //! A turn at logging in: waiting for the lock, keeping it and giving it back, as [`Lease`] decides.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use super::lock::{Action, Command, Event, Failure, Lease, PAUSE_MAX, Response, R
 use super::{RedisStore, is_no_answer, kept, purpose, scripts, shifted};
 use crate::error::{Error, Result, error};
 use crate::files::random;
+use crate::i18n::tr;
 use crate::store::{ENTRY_MAX, Entry, Key, Version, Written, encode};
 
 /// A lock that is waited for or held. While it is held, it is renewed in the background.
@@ -20,7 +21,6 @@ pub struct Turn {
     lease: Rc<RefCell<Lease>>,
     store: Rc<RedisStore>,
     renewals: Option<JoinHandle<()>>,
-    given_back: Cell<bool>,
 }
 
 impl RedisStore {
@@ -40,7 +40,6 @@ impl RedisStore {
             lease: Rc::new(RefCell::new(lease)),
             store: Rc::clone(self),
             renewals: None,
-            given_back: Cell::new(false),
         };
         // A lock that is lost at once was given before a long pause of this process.
         if !turn.ensure().await? {
@@ -49,18 +48,6 @@ impl RedisStore {
         let renewing = Rc::clone(self).keep_renewing(turn.name.clone(), Rc::clone(&turn.lease));
         turn.renewals = Some(tokio::task::spawn_local(renewing));
         Ok(Some(turn))
-    }
-
-    /// Waits for a turn, whatever happens to the entry meanwhile.
-    pub async fn lock(self: &Rc<Self>, name: &str, deadline: Instant) -> Result<Turn> {
-        loop {
-            if let Some(turn) = self.wait(name, None, deadline).await? {
-                return Ok(turn);
-            }
-            if Instant::now() > deadline {
-                return Err(self.no_turn(Failure::Busy(Duration::ZERO), None));
-            }
-        }
     }
 
     async fn keep_renewing(self: Rc<Self>, name: String, lease: Rc<RefCell<Lease>>) {
@@ -88,27 +75,21 @@ impl RedisStore {
 
     fn no_turn(&self, why: Failure, last_error: Option<Error>) -> Error {
         let place = &self.server.url;
-        match (why, last_error) {
+        let busy =
+            || error!(Busy: "another machine is logging in, according to the store {place}"; place);
+        let error = match (why, last_error) {
             (Failure::NoAnswer, Some(error)) => {
                 self.remember(&error);
-                error
+                return error;
             }
-            (Failure::NoAnswer, None) => {
-                error!(Timeout: "the store {place} does not answer"; place =>
-                    hint "wait for it; --timeout SECONDS allows more time")
-            }
+            (Failure::NoAnswer, None) => error!(Timeout: "the store {place} does not answer"; place),
             (Failure::JustStarted, _) => error!(Busy:
-                "the store {place} has just started and does not allow a login yet"; place =>
-                hint "wait for it; --timeout SECONDS allows more time"),
-            (Failure::Busy(Duration::ZERO), _) => error!(Busy:
-                "another machine is logging in, according to the store {place}"; place =>
-                hint "wait for it; --timeout SECONDS allows more time"),
-            (Failure::Busy(left), _) => {
-                error!(Busy: "another machine is logging in, according to the store {place}"; place =>
-                    hint "wait for it; if that machine is gone, its turn ends in {left} s";
-                    left = left.as_secs_f64().ceil())
-            }
-        }
+                "the store {place} has just started and does not allow a login yet"; place),
+            (Failure::Busy(Duration::ZERO), _) => busy(),
+            (Failure::Busy(left), _) => busy().hint(tr!(
+                "wait for it; if that machine is gone, its turn ends in {left} s"; left = left.as_secs_f64().ceil())),
+        };
+        error.hint(tr!("wait for it; --timeout SECONDS allows more time"))
     }
 }
 
@@ -151,9 +132,9 @@ impl Turn {
 
     pub async fn write(&self, key: &Key, entry: &Entry) -> Result<Written> {
         let store = &self.store;
-        let opened = store.open(self.deadline()).await?;
+        let ahead = store.open(self.deadline()).await?;
         let ttl = kept(entry, Timestamp::now());
-        let text = encode(key, &shifted(entry.clone(), opened.ahead));
+        let text = encode(key, &shifted(entry.clone(), ahead));
         if text.len() > ENTRY_MAX {
             return Err(error!(Storage: "the session is too large to be stored"));
         }
@@ -199,14 +180,17 @@ impl Turn {
         }
     }
 
-    pub async fn release(&self) -> Result<()> {
+    /// The command that gives the lock back, once.
+    fn give_back(&self) -> Option<Command> {
         self.renewals.iter().for_each(JoinHandle::abort);
-        self.given_back.set(true);
-        let Some(right) = self.right() else {
+        self.lease.borrow_mut().end().map(Command::GiveBack)
+    }
+
+    pub async fn release(&self) -> Result<()> {
+        let Some(back) = self.give_back() else {
             return Ok(());
         };
         let deadline = self.store.beyond(self.deadline());
-        let back = Command::GiveBack(right);
         self.store.call(&self.name, &back, deadline).await.map(drop)
     }
 }
@@ -215,16 +199,12 @@ impl Drop for Turn {
     /// A run that is interrupted, or that was given the lock too late, gives it back too if there is still time for
     /// that. The server has answered before, so it is asked even if it was found to be away since.
     fn drop(&mut self) {
-        self.renewals.iter().for_each(JoinHandle::abort);
-        if self.given_back.get() || tokio::runtime::Handle::try_current().is_err() {
-            return;
-        }
-        if let Some(right) = self.right() {
-            let store = Rc::clone(&self.store);
-            let command = scripts::eval(&self.name, &Command::GiveBack(right));
+        let Some(back) = self.give_back() else { return };
+        if tokio::runtime::Handle::try_current().is_ok() {
+            let (store, back) = (Rc::clone(&self.store), scripts::eval(&self.name, &back));
             tokio::task::spawn_local(async move {
                 let deadline = store.beyond(Instant::now());
-                store.server.ask(&[command], deadline).await.map(drop)
+                store.server.ask(&[back], deadline).await.map(drop)
             });
         }
     }
