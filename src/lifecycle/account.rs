@@ -24,7 +24,6 @@ pub struct Account<'a> {
     pub provider: System,
     /// The settings, before any `_CMD` is run.
     pub plan: Plan,
-    pub(super) role: Role,
     pub(super) key: Key,
     /// The settings that no `_CMD` has to be run for: enough for requests without credentials.
     pub(super) known: Settings,
@@ -45,11 +44,10 @@ impl<'a> Account<'a> {
         let role = role(target, person).map_err(|error| error.target(&target.to_string()))?;
         let deadline = services.deadline();
         let plan = settings::find(target, sources).await;
-        let missing = match &plan {
-            Ok(plan) => plan.missing.is_some(),
-            Err(error) => error.cause == Cause::MissingSetting,
-        };
-        if missing
+        let is_missing = |error: &Error| error.cause == Cause::MissingSetting;
+        if plan
+            .as_ref()
+            .map_or_else(is_missing, |plan| plan.missing.is_some())
             && let Some(url) = sources.without_credentials(target)
             && let Some(account) = Self::handed_over(services, sources, target, &role, url).await?
         {
@@ -81,10 +79,8 @@ impl<'a> Account<'a> {
     ) -> Result<Option<Self>> {
         let is_meant = |(key, entry): &(Key, Entry)| {
             // Without a URL only what was handed over to this machine is meant.
-            let there = match &url {
-                Some(_) => key.url() == url,
-                None => entry.credentials.is_empty(),
-            };
+            let there = url.as_ref().map(|url| key.url().as_ref() == Some(url));
+            let there = there.unwrap_or(entry.credentials.is_empty());
             there && key.role == *role && entry.target == target.to_string()
         };
         let mut stored = services.stored().await.unwrap_or_default();
@@ -138,8 +134,7 @@ impl<'a> Account<'a> {
         Self {
             services,
             provider: System::of(plan.target.spec),
-            key: key_of(&plan, &role),
-            role,
+            key: key_of(&plan, role),
             known: plan.known(),
             plan,
             revealed: OnceCell::new(),
@@ -150,9 +145,9 @@ impl<'a> Account<'a> {
 
     /// The same account for another role, in the time that is left.
     pub(super) fn in_role(&self, role: Role) -> Self {
+        let key = key_of(&self.plan, role);
         Self {
-            key: key_of(&self.plan, &role),
-            role,
+            key,
             ..self.clone()
         }
     }
@@ -206,7 +201,7 @@ impl<'a> Account<'a> {
     /// What the role's login is made with: for the user's also the partner's settings, whose session opens it.
     fn used(&self) -> impl Iterator<Item = &Setting> {
         let found = self.plan.found.iter();
-        found.filter(|found| self.role != Role::Partner || of_partner(found))
+        found.filter(|found| self.key.role != Role::Partner || of_partner(found))
     }
 
     /// All that the role's login is made with but the URL, which is a part of the key.
@@ -255,7 +250,7 @@ impl<'a> Account<'a> {
         channel.deadline = self.deadline;
         Context {
             settings,
-            role: self.role.clone(),
+            role: self.key.role.clone(),
             prerequisite: None,
             channel,
         }
@@ -304,9 +299,8 @@ impl<'a> Account<'a> {
     }
 
     pub(super) fn warn_of(&self, text: Text, error: &Error) {
-        self.services
-            .report
-            .warn_of(Some(self.target()), text, error);
+        let report = &self.services.report;
+        report.warn_of(Some(self.target()), text, error);
     }
 }
 
@@ -344,9 +338,8 @@ pub fn role(target: &Target, person: Option<&str>) -> Result<Role> {
     if target.spec.impersonation {
         return Ok(Role::As(person.to_owned()));
     }
-    let able = provider::specs()
-        .into_iter()
-        .filter(|spec| spec.impersonation);
+    let able = provider::specs().into_iter();
+    let able = able.filter(|spec| spec.impersonation);
     let able: Vec<_> = able.map(|spec| spec.id).collect();
     let error = error!(Usage: "{product} cannot log in as somebody else"; product = target.spec.product =>
         hint "--as works with {able}"; able = Text::list(&able, ", "));
@@ -357,13 +350,12 @@ fn of_partner(found: &Setting) -> bool {
     found.field.shared == Some(Group::Partner)
 }
 
-fn key_of(plan: &Plan, role: &Role) -> Key {
+fn key_of(plan: &Plan, role: Role) -> Key {
     let text = |found: &Setting| plan.text(found.field.name).map(str::to_owned);
-    let partner = *role == Role::Partner;
-    let names = plan.found.iter().filter(|found| {
-        of_partner(found) == partner && found.field.credential() && !found.field.secret()
-    });
-    let mut user: Vec<String> = names.filter_map(text).collect();
+    let partner = role == Role::Partner;
+    let own = |found: &&Setting| of_partner(found) == partner && found.field.credential();
+    // Secrets have no text that anybody may see.
+    let mut user: Vec<String> = plan.found.iter().filter(own).filter_map(text).collect();
     if user.is_empty() {
         let account = plan.target.account.as_deref().unwrap_or_default();
         user.push(format!("@{account}"));
@@ -376,6 +368,6 @@ fn key_of(plan: &Plan, role: &Role) -> Key {
         user,
         // The grant, or whatever else a provider declares to tell sessions apart.
         grant: grants.find(|found| found.field.identity).and_then(text),
-        role: role.clone(),
+        role,
     }
 }

@@ -16,6 +16,7 @@ use crate::http::response::Response;
 use crate::http::{Channel, Request};
 use crate::i18n::{self, Text, span, tr};
 use crate::provider::{self, Life, Match, Provider, System};
+use crate::store::Lock;
 
 /// A clock that is off by more than this explains what goes wrong with sessions.
 const SKEW: SignedDuration = SignedDuration::from_secs(300);
@@ -31,10 +32,9 @@ impl Account<'_> {
         let error = match life {
             Some(Life::Dead) => error!(NoSession: "the server has ended the session" =>
                 hint "`crmauth login {target}` gets a new one"; target),
-            Some(Life::Broken) => {
-                error!(NoSession: "the server fails whenever it is asked with the session" =>
-                    hint "`crmauth token {target}` gets a new one"; target)
-            }
+            Some(Life::Broken) => error!(NoSession:
+                "the server fails whenever it is asked with the session" =>
+                hint "`crmauth token {target}` gets a new one"; target),
             Some(Life::Busy) => Error::new(Cause::NoSession, Stale::Busy.text()).hint(tr!(
                 "wait for that request; each job that logs in for itself has a session of its own"
             )),
@@ -79,9 +79,8 @@ impl Account<'_> {
         if let Some(probe_user) = self.provider.probe().probe_user {
             // Nobody else's login is disturbed: if one is under way, it is known why there is no session.
             let quarter = Instant::now() + self.services.timeout / 4;
-            let soon = self.deadline.min(quarter);
-            self.locked(soon, async |_| probe_user(&context).await)
-                .await?;
+            let probe = async |_: &Lock| probe_user(&context).await;
+            self.locked(self.deadline.min(quarter), probe).await?;
         }
         compare_clocks(date)?;
         Ok(look)
@@ -149,8 +148,7 @@ type Look = (Match, Option<Timestamp>);
 /// Asks for a system at a URL, and where it is not there, finds out what is.
 async fn seek(system: System, channel: &Channel<'_>, variable: &str) -> Result<Look, Lost> {
     let (url, product) = (&channel.settings.url, system.spec().product);
-    let found = knock(system, channel, url).await;
-    let error = match found {
+    let error = match knock(system, channel, url).await {
         Ok((Match::No, _)) => None,
         Err(error) if error.cause == Cause::Redirect => Some(error),
         // One with a next step of its own knows better.
@@ -249,12 +247,13 @@ fn compare_clocks(server: Option<Timestamp>) -> Result<()> {
         return Ok(());
     }
     let skew = span(ahead.abs().as_secs());
-    Err(match ahead.is_positive() {
-        true => error!(Clock: "this machine's clock is {skew} behind the server's"; skew =>
-            hint "set the clock, best by NTP, or tell the server's administrator"),
-        false => error!(Clock: "this machine's clock is {skew} ahead of the server's"; skew =>
-            hint "set the clock, best by NTP, or tell the server's administrator"),
-    })
+    let error = match ahead.is_positive() {
+        true => error!(Clock: "this machine's clock is {skew} behind the server's"; skew),
+        false => error!(Clock: "this machine's clock is {skew} ahead of the server's"; skew),
+    };
+    Err(error.hint(tr!(
+        "set the clock, best by NTP, or tell the server's administrator"
+    )))
 }
 
 /// Adds the next step where whoever failed knew none. `url` is the variable that the base URL is set by, or would be.
@@ -272,9 +271,8 @@ fn with_next_step(
         Cause::Closed if plain => tr!(
             "try again later; if the server speaks TLS, {url} must begin with https://"; url),
         // So web servers refuse what is not TLS at a port of theirs for that.
-        Status if plain && error.http_status == Some(400) && !own => {
-            tr!("if the server speaks TLS, {url} must begin with https://"; url)
-        }
+        Status if plain && error.http_status == Some(400) && !own => tr!(
+            "if the server speaks TLS, {url} must begin with https://"; url),
         Cause::Refused => tr!("check {settings}"; settings = credentials()),
         Cause::Locked => {
             tr!("trying again will not help; ask its administrator to unlock the account")
@@ -282,18 +280,15 @@ fn with_next_step(
         Cause::Tls => tr!(
             "is {url} right, or is it an http:// server? For a private address write {url}='{plain}'";
             url, plain = base.to_string().replacen("https:", "http:", 1)),
-        Cause::Dns | Cause::Connect | Cause::NotHttp => {
-            tr!("is {url} right, and is the server up?"; url)
-        }
+        Cause::Dns | Cause::Connect | Cause::NotHttp => tr!(
+            "is {url} right, and is the server up?"; url),
         Cause::Certificate => tr!("is the host in {url} the right one?"; url),
         Cause::ConnectTimeout => tr!(
             "is {url} right? A firewall or a missing VPN may be in the way"; url),
-        Cause::ProxyRefused => {
-            tr!(
-                "ask the proxy's administrator, or name the host in no_proxy; https_proxy takes a user and a password as \
-                http://USER:PASSWORD@HOST:PORT"
-            )
-        }
+        Cause::ProxyRefused => tr!(
+            "ask the proxy's administrator, or name the host in no_proxy; https_proxy takes a user and a password as \
+            http://USER:PASSWORD@HOST:PORT"
+        ),
         Cause::Proxy => tr!("check https_proxy, or name the host in no_proxy"),
         Cause::Timeout | Cause::ServerTimeout => {
             tr!("try again, or allow more time with --timeout SECONDS")
@@ -304,9 +299,8 @@ fn with_next_step(
         BadAnswer | Status | Cause::Rejected if own => {
             tr!("the server itself has answered; its log, or its administrator, can say more")
         }
-        NotFound | Html | BadAnswer | BadToken | TooLarge | Status => {
-            tr!("is {url} the base URL of this system?"; url)
-        }
+        NotFound | Html | BadAnswer | BadToken | TooLarge | Status => tr!(
+            "is {url} the base URL of this system?"; url),
         _ => return error,
     };
     error.hint(hint)

@@ -76,17 +76,13 @@ impl Answer {
 fn doubt(error: Error, changes: bool) -> Error {
     use Cause::{BadAnswer, Closed, Other, Timeout, TooLarge};
     use Cause::{RateLimited, ServerTimeout, Status, Unavailable};
-    let sent = match error.cause {
-        Timeout | Closed | BadAnswer | TooLarge | Other => true,
-        ServerTimeout | RateLimited | Unavailable => true,
-        Status => error
-            .http_status
-            .is_some_and(|status| !(300..500).contains(&status)),
-        _ => false,
-    };
-    match sent && changes {
-        true => error.in_doubt(),
-        false => error,
+    match error.cause {
+        Timeout | Closed | BadAnswer | TooLarge | Other if changes => error.in_doubt(),
+        ServerTimeout | RateLimited | Unavailable if changes => error.in_doubt(),
+        Status if changes && !matches!(error.http_status, None | Some(300..500)) => {
+            error.in_doubt()
+        }
+        _ => error,
     }
 }
 

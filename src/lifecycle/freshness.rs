@@ -70,10 +70,8 @@ impl Stale {
             Self::NoEnd => tr!("the stored session's end is unknown"),
             Self::Expired => tr!("the stored session has expired"),
             Self::Expiring(left) => tr!("the stored session expires in {left}"; left = span(left)),
-            Self::Unseen(since) => {
-                let since = span(since);
-                tr!("the stored session was last seen alive {since} ago"; since)
-            }
+            Self::Unseen(since) => tr!(
+                "the stored session was last seen alive {since} ago"; since = span(since)),
             Self::Suspect => tr!("the stored session may have ended"),
             Self::Dead => tr!("the server says that the stored session is dead"),
             Self::Broken => tr!("the server fails whenever it is asked with the stored session"),
@@ -143,8 +141,8 @@ impl Account<'_> {
         if let Some(why) = found.unusable {
             self.warn(tr!("the stored session {why}; it is not used"; why));
         }
-        let entry = found.entry;
-        entry.inspect(|entry| self.services.learn(&entry.session))
+        let learn = |entry: &Entry| self.services.learn(&entry.session);
+        found.entry.inspect(learn)
     }
 
     /// Judges the stored session, which must last for `min_ttl`. If it was got since this account began, by somebody who
@@ -155,9 +153,8 @@ impl Account<'_> {
         };
         // An adopted session knows no credentials.
         if !entry.credentials.is_empty() {
-            let now = self.fingerprints().await?;
-            let mut now = now.iter();
-            if now.any(|(field, print)| entry.credentials.get(field) != Some(print)) {
+            let mut now = self.fingerprints().await?.into_iter();
+            if now.any(|(field, print)| entry.credentials.get(&field) != Some(&print)) {
                 return Ok(Verdict::Login(Stale::CredentialsChanged));
             }
         }

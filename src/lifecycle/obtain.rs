@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::account::Account;
 use super::freshness::{Stale, Verdict};
 use super::services::Done;
+use super::shared::may_have_replaced;
 use crate::declaration::Renewal;
 use crate::error::{Cause, Error, Pending, Result};
 use crate::i18n::{span, tr};
@@ -83,8 +84,9 @@ impl<'a> Account<'a> {
             }
             let mut turn = self.turn().await?;
             if let Some(outcome) = self.shared(&turn, want) {
-                let text = tr!("another target has just logged in with the same settings");
-                self.note(text);
+                self.note(tr!(
+                    "another target has just logged in with the same settings"
+                ));
                 return outcome;
             }
             let outcome = self.obtain_once(want).await;
@@ -177,8 +179,9 @@ impl<'a> Account<'a> {
     pub(super) fn warn_not_stored(&self, error: &Error) {
         self.warn_of(tr!("the session is not stored"), error);
         if self.target().spec.single_seat() {
-            let text = tr!("keep this session: another one takes a new login, which ends it");
-            self.warn(text);
+            self.warn(tr!(
+                "keep this session: another one takes a new login, which ends it"
+            ));
         }
     }
 }
@@ -343,7 +346,7 @@ impl<'a> Attempt<'a> {
     async fn log_in(&self) -> Result<Session> {
         let account = self.account;
         let settings = account.settings().await?;
-        let first = account.provider.prerequisite(&account.role, settings);
+        let first = account.provider.prerequisite(&account.key.role, settings);
         let first = first.map(|role| account.in_role(role));
         let mut refused = false;
         loop {
@@ -353,7 +356,8 @@ impl<'a> Attempt<'a> {
             };
             let mut context = account.context(settings);
             context.prerequisite = prior.as_ref();
-            self.mark_unverified().await;
+            // However this run ends, the server is asked about the old session before that is used again.
+            self.set_seat(None).await;
             self.ensure_lock().await?;
             let before = Timestamp::now();
             let error = match account.provider.login(&context).await {
@@ -375,7 +379,10 @@ impl<'a> Attempt<'a> {
                     error
                 }
             };
-            self.restore(&error).await;
+            // If the login cannot have ended the old session, that one is as good as before.
+            if let (Some(old), false) = (self.seat(), may_have_replaced(&error)) {
+                self.set_seat(old.seen_at).await;
+            }
             return Err(error);
         }
     }
@@ -413,15 +420,16 @@ impl<'a> Attempt<'a> {
     /// Writes the entry; what became of it, if anything.
     pub(super) async fn write(&self, entry: &Entry) -> Option<Written> {
         let written = self.lock.as_ref()?.write(entry).await;
-        let written = written.inspect_err(|error| self.account.warn_not_stored(error));
-        written.ok()
+        written
+            .map_err(|error| self.account.warn_not_stored(&error))
+            .ok()
     }
 
     async fn forget(&self) {
         let Some(lock) = &self.lock else { return };
         if let Err(error) = lock.forget().await {
-            let text = tr!("the dead session is still stored");
-            self.account.warn_of(text, &error);
+            self.account
+                .warn_of(tr!("the dead session is still stored"), &error);
         }
     }
 

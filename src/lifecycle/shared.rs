@@ -1,6 +1,8 @@
 //! What is shared: a store that may be out of reach, a lock that another machine may get while this one is paused, and
 //! a single seat, where a login ends the session before it, whoever uses that.
 
+use jiff::Timestamp;
+
 use super::account::Account;
 use super::obtain::{Attempt, Obtained, Part};
 use crate::error::{Cause, Error, Result, error};
@@ -114,21 +116,11 @@ impl Attempt<'_> {
         entry.filter(|_| self.account.target().spec.single_seat())
     }
 
-    /// Before a login: however this run ends, the server is asked about the old session before that is used again.
-    pub(super) async fn mark_unverified(&self) {
+    /// Stores of the session that a login ends when it was last known to be alive.
+    pub(super) async fn set_seat(&self, seen_at: Option<Timestamp>) {
         if let (Some(lock), Some(old)) = (&self.lock, self.seat()) {
-            let mut old = old.clone();
-            old.seen_at = None;
-            let _ = lock.write(&old).await;
-        }
-    }
-
-    /// After a login that failed: if it cannot have ended the old session, that one is as good as before.
-    pub(super) async fn restore(&self, error: &Error) {
-        if let (Some(lock), Some(old)) = (&self.lock, self.seat())
-            && !may_have_replaced(error)
-        {
-            let _ = lock.write(old).await;
+            let old = old.clone();
+            let _ = lock.write(&Entry { seen_at, ..old }).await;
         }
     }
 
@@ -144,7 +136,7 @@ impl Attempt<'_> {
 }
 
 /// Whether a login that failed may have ended the session before it: any answer but a refusal may mean that.
-fn may_have_replaced(error: &Error) -> bool {
+pub(super) fn may_have_replaced(error: &Error) -> bool {
     use Cause::{Certificate, Connect, ConnectTimeout, Dns, Proxy, ProxyRefused, Tls};
     use Cause::{InFront, Locked, NotFound, RateLimited, Redirect, Refused};
     let cause = error.cause;
