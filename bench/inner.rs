@@ -31,7 +31,7 @@ fn answer(bencher: Bencher<'_, '_>, before: &str) {
 }
 
 fn knowing(secrets: usize) -> Redactor {
-    let redactor = Redactor::new();
+    let redactor = Redactor::default();
     for number in 0..secrets {
         redactor.learn(&Secret::new(format!("chave-{number:06}")));
     }
@@ -75,7 +75,7 @@ fn redactor_of_a_batch(bencher: Bencher<'_, '_>, tokens: usize) {
     };
     let text = format!("invalid_token: {} of {}", token(7), "eyJ0eXAi".repeat(500));
     bencher.bench_local(|| {
-        let redactor = Redactor::new();
+        let redactor = Redactor::default();
         (0..tokens).for_each(|number| redactor.learn(&Secret::new(token(number))));
         redactor.foreign(black_box(&text))
     });

@@ -136,6 +136,25 @@ const PRINTERS: &[Printer] = &[
         bytes(text, |c| !c.is_ascii(), |byte| format!("\\{byte:03o}"))
     }),
     ("PHP bin2hex", |text| hex(text.as_bytes())),
+    ("PHP hash, .NET BitConverter of a hash", |text| {
+        let hashes = [
+            md5::Md5::digest(text).to_vec(),
+            sha1::Sha1::digest(text).to_vec(),
+            sha2::Sha256::digest(text).to_vec(),
+            sha2::Sha512::digest(text).to_vec(),
+        ];
+        let forms = hashes.map(|hash| {
+            let pairs: Vec<String> = hash.iter().map(|byte| format!("{byte:02X}")).collect();
+            [
+                pairs.join("-"),
+                pairs.concat(),
+                hex(&hash),
+                STANDARD.encode(hash),
+            ]
+            .join(" ")
+        });
+        forms.join(" ")
+    }),
     ("PHP base64_encode", |text| STANDARD.encode(text)),
     ("PHP utf8_encode of UTF-8", |text| {
         text.bytes().map(char::from).collect()
@@ -256,12 +275,6 @@ const PRINTERS: &[Printer] = &[
     (".NET ToBase64String of UTF-16", |text| {
         STANDARD.encode(wide(text))
     }),
-    (".NET MD5 in base64", |text| {
-        STANDARD.encode(md5::Md5::digest(text))
-    }),
-    (".NET SHA-1", |text| {
-        hex(&sha1::Sha1::digest(text)).to_uppercase()
-    }),
     (".NET ASCII", |text| {
         each(text, |c| (!c.is_ascii()).then(|| "?".repeat(c.len_utf16())))
     }),
@@ -344,7 +357,7 @@ proptest! {
 }
 
 fn knowing(secret: &str) -> Redactor {
-    let redactor = Redactor::new();
+    let redactor = Redactor::default();
     redactor.learn(&Secret::new(secret.to_owned()));
     redactor
 }

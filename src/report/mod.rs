@@ -75,7 +75,7 @@ impl Report {
     pub fn new(manner: Manner) -> Self {
         Self {
             manner,
-            redactor: Redactor::new(),
+            redactor: Redactor::default(),
             said: RefCell::default(),
             progress: Default::default(),
         }

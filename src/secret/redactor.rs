@@ -50,10 +50,6 @@ const ROUNDS: usize = 32;
 pub struct Redactor(RefCell<Known>);
 
 impl Redactor {
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// Blanks `secret` from now on. An empty one is ignored.
     pub fn learn(&self, secret: &Secret) {
         let known = &mut *self.0.borrow_mut();
@@ -347,18 +343,14 @@ fn digits(secret: &str) -> Vec<Zeroizing<String>> {
         all.extend([hex(&hash), STANDARD_NO_PAD.encode(hash)]);
     }
     for (offset, bytes) in (0..3).flat_map(|offset| [(offset, start), (offset, &wide)]) {
-        all.push(inside_base64(&STANDARD_NO_PAD, bytes, offset).to_string());
+        all.push(in_base64(&STANDARD_NO_PAD, bytes, offset).to_string());
     }
     all.iter_mut().for_each(|form| form.truncate(DIGITS_MAX));
     all.into_iter().map(Zeroizing::new).collect()
 }
 
 /// The digits of bytes in a longer base64 text, `offset` bytes after a group's start, without those shared with others.
-pub(super) fn inside_base64(
-    engine: &GeneralPurpose,
-    bytes: &[u8],
-    offset: usize,
-) -> Zeroizing<String> {
+pub(super) fn in_base64(engine: &GeneralPurpose, bytes: &[u8], offset: usize) -> Zeroizing<String> {
     let padded = Zeroizing::new([&[0; 2][..offset], bytes].concat());
     let mut digits = engine.encode(&padded);
     digits.truncate(padded.len() * 8 / 6);

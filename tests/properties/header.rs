@@ -68,12 +68,12 @@ pub fn holds(data: &[u8]) {
         super::shown(&super::silent(), &error);
         let said = error
             .said
-            .map(|said| said.clean(&Redactor::new()))
+            .map(|said| said.clean(&Redactor::default()))
             .unwrap_or_default();
         assert!(said.chars().count() <= 300, "{said}");
         one_harmless_line(&said);
         assert_eq!(
-            Foreign::new(&said).clean(&Redactor::new()),
+            Foreign::new(&said).clean(&Redactor::default()),
             said,
             "cleaning once is enough"
         );

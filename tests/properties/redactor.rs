@@ -26,7 +26,7 @@ pub fn holds(data: &[u8]) {
             secrets.push(line.to_owned());
         }
     }
-    let redactor = Redactor::new();
+    let redactor = Redactor::default();
     secrets
         .iter()
         .for_each(|secret| redactor.learn(&Secret::new(secret.clone())));

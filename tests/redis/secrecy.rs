@@ -42,7 +42,7 @@ fn nothing_can_be_read_from_the_server() {
     });
 
     let machine = sharing(&servers, &redis.url());
-    let redactor = Redactor::new();
+    let redactor = Redactor::default();
     let mut plain: Vec<String> = Vec::new();
     for system in systems() {
         redactor.learn(&Secret::new(token(&machine, &format!("token {system}"))));

@@ -261,7 +261,7 @@ impl Machine {
             "a panic: {stderr}"
         );
         assert_eq!(harm(&without_annotations(stderr)), None, "on stderr");
-        let redactor = Redactor::new();
+        let redactor = Redactor::default();
         self.secrets
             .iter()
             .for_each(|secret| redactor.learn(&Secret::new(secret.clone())));
