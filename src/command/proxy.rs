@@ -74,12 +74,13 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         run.report.warn(None, text);
     }
     let options = Options {
+        report: &run.report,
         key,
         read_only: args.read_only,
         min_ttl: args.min_ttl,
         timeout: run.global.timeout,
     };
-    let gateway = Gateway::new(&run.report, accounts, options, &listener);
+    let gateway = Gateway::new(accounts, options, &listener);
     let line = |target| format!("{target}\t{}\n", url(target));
     let lines = wanted.iter().map(line);
     let (Some(program), Some((name, rest))) = (program, args.command.split_first()) else {

@@ -1,7 +1,5 @@
 //! What a client sends, kept where it is small.
 
-use std::error::Error;
-use std::io;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
@@ -20,26 +18,23 @@ pub(super) enum Sent {
 }
 
 impl Sent {
-    /// Reads a body as far as it is kept; a part of it may take as long as `patience`.
-    pub(super) async fn read(
-        mut body: Incoming,
-        patience: Duration,
-    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
+    /// Reads a body as far as it is kept; a part of it may take as long as `patience`. `None` if it breaks off.
+    pub(super) async fn read(mut body: Incoming, patience: Duration) -> Option<Self> {
         let expected = body.size_hint().lower();
         let mut kept = Vec::new();
         while expected <= KEPT_MAX as u64 && kept.len() <= KEPT_MAX {
             let part = match body.is_end_stream() {
                 true => None,
-                false => tokio::time::timeout(patience, body.frame()).await?,
+                false => tokio::time::timeout(patience, body.frame()).await.ok()?,
             };
             let Some(part) = part else {
-                return Ok(Self::Kept(kept.into()));
+                return Some(Self::Kept(kept.into()));
             };
-            if let Ok(data) = part.map_err(io::Error::other)?.into_data() {
+            if let Ok(data) = part.ok()?.into_data() {
                 kept.extend_from_slice(&data);
             }
         }
-        Ok(Self::Streamed(Some((kept.into(), body))))
+        Some(Self::Streamed(Some((kept.into(), body))))
     }
 
     pub(super) fn kept(&self) -> &[u8] {

@@ -38,7 +38,7 @@ type Passed = Response<Either<Full<Bytes>, Payload>>;
 impl<'a> Gateway<'a> {
     pub(super) async fn serve(&self, request: Asked, verdict: &Verdict) -> Passed {
         let mut line = Line {
-            report: self.report,
+            report: self.options.report,
             started: Instant::now(),
             asked: String::new(),
             status: None,
@@ -65,7 +65,7 @@ impl<'a> Gateway<'a> {
         let to = self.admit(&head)?;
         line.asks(&head.method, &to.door.name, &to.path);
         let body = Sent::read(body, self.options.timeout).await;
-        let body = body.map_err(|_| (408, error!(Usage: "the request's body did not arrive")))?;
+        let body = body.ok_or_else(|| (408, error!(Usage: "the request's body did not arrive")))?;
         let placement = to.door.account.target().spec.placement;
         let bodiless = matches!(&body, Sent::Kept(body) if body.is_empty());
         let key = self.options.key.as_ref();
@@ -82,17 +82,17 @@ impl<'a> Gateway<'a> {
     }
 
     fn refuse(&self, status: u16, error: &Error) -> Passed {
-        let text = json::text(&serde_json::json!({ "error": self.report.error_json(error) }));
+        let text =
+            json::text(&serde_json::json!({ "error": self.options.report.error_json(error) }));
         let mut answer = with_status(status, Either::Left(Full::from(text + "\n")));
-        let mut say = |name, value| {
-            let value = HeaderValue::from_static(value);
-            answer.headers_mut().insert(name, value)
+        let more = match status {
+            405 => Some((ALLOW, "GET, HEAD, OPTIONS")),
+            400 | 408 | 431 => Some((CONNECTION, "close")),
+            _ => None,
         };
-        say(CONTENT_TYPE, "application/json");
-        match status {
-            405 => drop(say(ALLOW, "GET, HEAD, OPTIONS")),
-            400 | 408 | 431 => drop(say(CONNECTION, "close")),
-            _ => {}
+        for (name, value) in [(CONTENT_TYPE, "application/json")].into_iter().chain(more) {
+            let value = HeaderValue::from_static(value);
+            answer.headers_mut().insert(name, value);
         }
         answer
     }
@@ -150,28 +150,21 @@ impl<'a> Passing<'_, 'a> {
             None => self.to.door.account.plan.url.join(&self.to.path),
         };
         let method = &self.head.method;
-        let harmless = is_harmless(method);
-        let effect = if harmless {
-            Effect::None
-        } else {
-            Effect::Change
-        };
-        let request = Request::new(method.clone(), url).effect(effect);
+        let safe = is_harmless(method);
+        let effect = if safe { Effect::None } else { Effect::Change };
+        let mut request = Request::new(method.clone(), url).effect(effect);
         let mut headers = self.head.headers.clone();
-        let authorization = held.and_then(|held| held.authorization.as_ref());
-        if let Some(value) = authorization {
+        let bearer = held.and_then(|held| held.authorization.as_ref().zip(Some(held)));
+        if let Some((value, held)) = bearer {
             headers.insert(AUTHORIZATION, value.clone());
+            request = request.secret(&held.login.session.token);
         }
-        let request = match &mut self.body {
+        match &mut self.body {
             Sent::Kept(bytes) => request.pass(headers, bytes.clone()),
             Sent::Streamed(body) => match body.take() {
                 Some((read, rest)) => request.stream(headers, read, rest),
                 None => request.pass(headers, Bytes::new()),
             },
-        };
-        match held {
-            Some(held) if authorization.is_some() => request.secret(&held.login.session.token),
-            _ => request,
         }
     }
 
@@ -208,7 +201,10 @@ impl<'a> Passing<'_, 'a> {
                 // The server has done something with the request, and the client should know what.
                 Err(error) if answer.judgement == Judgement::Unclear => {
                     let text = tr!("the session could not be replaced");
-                    gateway.report.warn_of(Some(account.target()), text, &error);
+                    gateway
+                        .options
+                        .report
+                        .warn_of(Some(account.target()), text, &error);
                 }
                 Err(error) => return Err(error),
             }

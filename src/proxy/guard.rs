@@ -78,8 +78,8 @@ pub(super) struct Verdict {
     /// How many heads were handed on.
     heads: Cell<usize>,
     served: Cell<usize>,
-    /// The head that the connection is read no further for.
-    fault: Cell<Option<(usize, Fault)>>,
+    /// Why the connection is read no further than the last of them.
+    fault: Cell<Option<Fault>>,
 }
 
 impl Verdict {
@@ -91,8 +91,7 @@ impl Verdict {
 
     /// What is wrong with a head, or with its body as far as that has been read.
     pub(super) fn fault(&self, head: usize) -> Option<Fault> {
-        let (number, fault) = self.fault.get()?;
-        (number == head).then_some(fault)
+        self.fault.get().filter(|_| head == self.heads.get())
     }
 }
 
@@ -152,43 +151,42 @@ impl<R> Guard<R> {
             None if self.kept.len() < LINE_MAX => return Ok(None),
             _ => return Err(Fault::Ambiguous),
         };
-        let line = self.kept[..end].strip_suffix(b"\r");
-        let line = line.and_then(|line| std::str::from_utf8(line).ok());
-        let line = line.filter(|line| !line.contains(char::is_control));
-        let line = line.ok_or(Fault::Ambiguous)?;
-        let next = match self.next {
-            Next::Size => match chunk_size(line) {
-                None => return Err(Fault::Ambiguous),
-                Some(0) => Next::Trailer,
-                Some(size) => Next::Chunk(size),
-            },
-            Next::ChunkEnd if line.is_empty() => Next::Size,
-            Next::ChunkEnd => return Err(Fault::Ambiguous),
-            _ if line.is_empty() => Next::Head,
-            _ => Next::Trailer,
-        };
+        let next = after(self.next, &self.kept[..end]).ok_or(Fault::Ambiguous)?;
         Ok(Some((end + 1, next)))
     }
 
     /// Reads no further. Before the body of a request whose head was good, hyper sees it break off.
     fn refuse(&mut self, fault: Fault) {
-        let in_head = self.next == Next::Head;
-        let heads = self.verdict.heads.get() + usize::from(in_head);
-        self.verdict.heads.set(heads);
-        self.verdict.fault.set(Some((heads, fault)));
-        (self.next, self.kept) = match in_head {
-            true => (Next::Nothing, REFUSED.to_vec()),
-            false => (Next::Broken, Vec::new()),
+        self.verdict.fault.set(Some(fault));
+        (self.next, self.kept) = match self.next {
+            Next::Head => (Next::Nothing, REFUSED.to_vec()),
+            _ => (Next::Broken, Vec::new()),
         };
+        let heads = self.verdict.heads.get() + usize::from(self.next == Next::Nothing);
+        self.verdict.heads.set(heads);
         self.cleared = self.kept.len();
     }
 }
 
-/// The size of a chunk, without its extensions.
-fn chunk_size(line: &str) -> Option<u64> {
-    let digits = line.split(';').next()?;
-    let plain = digits.len() <= 15 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    plain.then(|| u64::from_str_radix(digits, 16).ok())?
+/// What follows a line of a chunked body, given without its LF; `None` where the line is not allowed.
+fn after(before: Next, line: &[u8]) -> Option<Next> {
+    let line = std::str::from_utf8(line.strip_suffix(b"\r")?).ok()?;
+    let size = || {
+        let digits = line.split(';').next()?;
+        let plain = digits.len() <= 15 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        u64::from_str_radix(digits, 16).ok().filter(|_| plain)
+    };
+    match (before, line) {
+        _ if line.contains(char::is_control) => None,
+        (Next::Size, _) => match size()? {
+            0 => Some(Next::Trailer),
+            size => Some(Next::Chunk(size)),
+        },
+        (Next::ChunkEnd, "") => Some(Next::Size),
+        (Next::ChunkEnd, _) => None,
+        (_, "") => Some(Next::Head),
+        _ => Some(Next::Trailer),
+    }
 }
 
 impl<R: AsyncRead + Unpin> AsyncRead for Guard<R> {

@@ -29,12 +29,7 @@ const PLACE: &str = "%7Bsession%7D";
 const DECODINGS: usize = 3;
 
 /// Takes out of a request's headers what must not go to the server. `key` is in our own URL.
-pub(super) fn outward(
-    headers: &mut HeaderMap,
-    placement: Placement,
-    key: Option<&Secret>,
-    bodiless: bool,
-) {
+pub fn outward(headers: &mut HeaderMap, placement: Placement, key: Option<&Secret>, empty: bool) {
     let framed = [headers::CONTENT_LENGTH, headers::TRANSFER_ENCODING];
     let framed = framed.iter().any(|name| headers.contains_key(name));
     hop_by_hop(headers);
@@ -43,7 +38,7 @@ pub(super) fn outward(
         headers.remove(name);
     }
     // Some servers want to be told that there is no body.
-    if framed && bodiless {
+    if framed && empty {
         headers.insert(headers::CONTENT_LENGTH, 0.into());
     }
     match placement {

@@ -13,6 +13,7 @@ use crate::error::{Error, Result, error};
 use crate::http::{self, HeaderValue};
 use crate::lifecycle::{Account, Active, Want};
 use crate::provider::Life;
+use crate::session::Session;
 
 /// For how long a refused login is not tried again: some systems lock an account after a few.
 const REFUSED_FOR: Duration = Duration::from_secs(600);
@@ -48,9 +49,7 @@ struct Ask<'a> {
 /// What the keeper remembers of what went wrong.
 #[derive(Default)]
 struct Past {
-    /// What every request gets until then.
-    refused: Option<(Instant, Error)>,
-    /// What those get who have waited since before.
+    /// What those get who asked before then: a refused login is not tried again for a while.
     failed: Option<(Instant, Error)>,
     /// Whether the last session that was replaced had died young.
     died_young: bool,
@@ -75,11 +74,6 @@ impl<'a> Held<'a> {
 
     fn is_fresh(&self, min_ttl: Duration) -> bool {
         self.login.is_fresh(self.seen.get(), min_ttl)
-    }
-
-    fn is_young(&self) -> bool {
-        let age = Timestamp::now().duration_since(self.login.session.obtained_at);
-        age.unsigned_abs() < REFUSED_FOR
     }
 }
 
@@ -112,12 +106,11 @@ impl<'a> Door<'a> {
 
     /// Asks the keeper. A client that goes away meanwhile interrupts no login.
     async fn ask(&self, want: Want) -> Result<Given<'a>> {
-        let gone = || error!(Other: "the gateway is shutting down");
+        let gone = |_| Err(error!(Other: "the gateway is shutting down"));
         let (reply, replied) = oneshot::channel();
         let at = Instant::now();
-        let ask = Ask { at, want, reply };
-        self.asks.send(ask).map_err(|_| gone())?;
-        replied.await.unwrap_or_else(|_| Err(gone()))
+        let _ = self.asks.send(Ask { at, want, reply });
+        replied.await.unwrap_or_else(gone)
     }
 
     /// Serves those who ask, one after the other.
@@ -132,73 +125,69 @@ impl<'a> Door<'a> {
 
     async fn answer(&self, ask: &Ask<'a>, past: &mut Past) -> Result<Given<'a>> {
         let current = self.current.borrow().clone();
-        if let Some(held) = &current {
-            let usable = match &ask.want {
-                Want::InsteadOf { suspect, .. } => suspect.token != held.login.session.token,
-                _ => held.is_fresh(self.min_ttl),
-            };
-            if usable {
-                return Ok((Rc::clone(held), false));
-            }
-        }
-        match (&past.refused, &past.failed) {
-            (Some((until, error)), _) if Instant::now() < *until => return Err(error.clone()),
-            (_, Some((at, error))) if ask.at < *at => return Err(error.clone()),
-            _ => {}
-        }
-        let young = current.as_ref().is_some_and(|held| held.is_young());
-        let before = Timestamp::now();
-        let outcome = match self.taken(ask, past, young).await {
-            Ok(None) => {
-                let login = self.account.again().session(&ask.want).await;
-                login.and_then(Held::new)
-            }
-            Ok(Some(error)) | Err(error) => Err(error),
+        let serves = |held: &&Rc<Held>| match &ask.want {
+            Want::InsteadOf { suspect, .. } => suspect.token != held.login.session.token,
+            _ => held.is_fresh(self.min_ttl),
         };
-        match outcome {
+        if let Some(held) = current.as_ref().filter(serves) {
+            return Ok((Rc::clone(held), false));
+        }
+        let failed = past.failed.as_ref();
+        if let Some((_, error)) = failed.filter(|(until, _)| ask.at < *until) {
+            return Err(error.clone());
+        }
+        let before = Timestamp::now();
+        let age = |held: Rc<Held>| before.duration_since(held.login.session.obtained_at);
+        let young = current.is_some_and(|held| age(held).unsigned_abs() < REFUSED_FOR);
+        match self.obtain(&ask.want, past, young).await {
             Ok(held) => {
                 let new = held.login.session.obtained_at >= before;
                 if new {
                     past.died_young = young && matches!(ask.want, Want::InsteadOf { .. });
                 }
-                (past.refused, past.failed) = (None, None);
+                past.failed = None;
                 let held = Rc::new(held);
                 *self.current.borrow_mut() = Some(Rc::clone(&held));
                 Ok((held, new))
             }
             Err(error) => {
+                let mut until = Instant::now();
                 if error.cause.exit() == 4 {
                     *self.current.borrow_mut() = None;
-                    past.refused = Some((Instant::now() + REFUSED_FOR, error.clone()));
+                    until += REFUSED_FOR;
                 }
-                past.failed = Some((Instant::now(), error.clone()));
+                past.failed = Some((until, error.clone()));
                 Err(error)
             }
         }
     }
 
-    /// Why a single seat's session that has died young is not replaced, if the one before it had died young as well: each
-    /// login would throw out whoever has just thrown us out.
-    async fn taken(&self, ask: &Ask<'a>, past: &mut Past, young: bool) -> Result<Option<Error>> {
-        let Want::InsteadOf { suspect, dead } = &ask.want else {
-            return Ok(None);
-        };
-        if !(self.account.target().spec.single_seat() && young && past.died_young) {
-            return Ok(None);
+    /// Another session. A single seat's that has died young is not replaced if the one before it had died young as well:
+    /// each login would throw out whoever has just thrown us out.
+    async fn obtain(&self, want: &Want, past: &mut Past, young: bool) -> Result<Held<'a>> {
+        let fought_for = young && past.died_young && self.account.target().spec.single_seat();
+        if let Want::InsteadOf { suspect, dead } = want
+            && fought_for
+            && self.is_taken(suspect, *dead).await?
+        {
+            past.died_young = false;
+            let error = error!(Refused:
+                "somebody else logs in as this user: a new session has died within ten minutes, twice" =>
+                hint "use a separate user for each program or person; the gateway tries again in ten minutes");
+            return Err(error.target(&self.name));
         }
+        let login = self.account.again().session(want).await;
+        login.and_then(Held::new)
+    }
+
+    /// Whether somebody else has ended a session: it is dead, and there is no other one of ours.
+    async fn is_taken(&self, suspect: &Session, dead: bool) -> Result<bool> {
         let account = self.account.again();
-        if !*dead && account.check(suspect).await? != Life::Dead {
-            return Ok(None);
+        if !dead && account.check(suspect).await? != Life::Dead {
+            return Ok(false);
         }
         // Others of ours may share the seat through the store.
         let cached = account.session(&Want::Cached(self.min_ttl)).await;
-        if cached.is_ok_and(|login| login.session.token != suspect.token) {
-            return Ok(None);
-        }
-        past.died_young = false;
-        let error = error!(Refused:
-            "somebody else logs in as this user: a new session has died within ten minutes, twice" =>
-            hint "use a separate user for each program or person; the gateway tries again in ten minutes");
-        Ok(Some(error.target(&self.name)))
+        Ok(!cached.is_ok_and(|login| login.session.token != suspect.token))
     }
 }

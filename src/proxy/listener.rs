@@ -35,8 +35,9 @@ impl Place {
 
 pub enum Listener {
     Tcp(TcpListener, SocketAddr),
+    /// And its path, which is removed when this is dropped.
     #[cfg(unix)]
-    Unix(unix::Socket),
+    Unix(tokio::net::UnixListener, tempfile::TempPath),
 }
 
 impl Listener {
@@ -48,7 +49,7 @@ impl Listener {
                 Ok(Self::Tcp(listener, address))
             }
             #[cfg(unix)]
-            Place::Socket(path) => unix::Socket::bind(path).map(Self::Unix),
+            Place::Socket(path) => unix::bind(path),
             #[cfg(not(unix))]
             Place::Socket(_) => Err(io::ErrorKind::Unsupported.into()),
         }
@@ -59,7 +60,7 @@ impl Listener {
         match self {
             Self::Tcp(_, address) => address.to_string(),
             #[cfg(unix)]
-            Self::Unix(_) => "localhost".to_owned(),
+            Self::Unix(..) => "localhost".to_owned(),
         }
     }
 
@@ -71,7 +72,7 @@ impl Listener {
                 Ok(Box::new(stream))
             }
             #[cfg(unix)]
-            Self::Unix(socket) => Ok(Box::new(socket.listener.accept().await?.0)),
+            Self::Unix(listener, _) => Ok(Box::new(listener.accept().await?.0)),
         }
     }
 }
@@ -80,43 +81,29 @@ impl Listener {
 mod unix {
     use std::io::{self, ErrorKind};
     use std::os::unix::fs::FileTypeExt;
-    use std::os::unix::net::UnixStream as StdStream;
-    use std::path::{Path, PathBuf};
+    use std::os::unix::net::UnixStream;
+    use std::path::Path;
 
     use rustix::fs::Mode;
+    use tempfile::TempPath;
     use tokio::net::UnixListener;
 
-    /// A socket that is removed when it is dropped.
-    pub struct Socket {
-        pub(super) listener: UnixListener,
-        path: PathBuf,
-    }
+    use super::Listener;
 
-    impl Socket {
-        pub(super) fn bind(path: &Path) -> io::Result<Self> {
-            let listener = match bind(path) {
-                // What a gateway that was killed has left.
-                Err(error) if error.kind() == ErrorKind::AddrInUse && is_left_over(path) => {
-                    std::fs::remove_file(path)?;
-                    bind(path)
-                }
-                bound => bound,
-            };
-            Ok(Self {
-                listener: listener?,
-                path: path.to_owned(),
-            })
-        }
-    }
-
-    impl Drop for Socket {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_file(&self.path);
-        }
+    pub(super) fn bind(path: &Path) -> io::Result<Listener> {
+        let listener = match open(path) {
+            // What a gateway that was killed has left.
+            Err(error) if error.kind() == ErrorKind::AddrInUse && is_left_over(path) => {
+                std::fs::remove_file(path)?;
+                open(path)
+            }
+            opened => opened,
+        };
+        Ok(Listener::Unix(listener?, TempPath::try_from_path(path)?))
     }
 
     /// Nobody else may open it, from its first moment on.
-    fn bind(path: &Path) -> io::Result<UnixListener> {
+    fn open(path: &Path) -> io::Result<UnixListener> {
         let before = rustix::process::umask(Mode::RWXG | Mode::RWXO | Mode::XUSR);
         let bound = UnixListener::bind(path);
         rustix::process::umask(before);
@@ -127,6 +114,6 @@ mod unix {
         let found = std::fs::symlink_metadata(path);
         let refuses = |error: io::Error| error.kind() == ErrorKind::ConnectionRefused;
         found.is_ok_and(|found| found.file_type().is_socket())
-            && StdStream::connect(path).is_err_and(refuses)
+            && UnixStream::connect(path).is_err_and(refuses)
     }
 }

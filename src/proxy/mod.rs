@@ -46,7 +46,8 @@ const BEAT: Duration = Duration::from_secs(1);
 /// After a connection could not be accepted, for want of file descriptors most likely.
 const PAUSE: Duration = Duration::from_millis(50);
 
-pub struct Options {
+pub struct Options<'a> {
+    pub report: &'a Report,
     /// What every URL of the gateway begins with, unless it has none.
     pub key: Option<Secret>,
     pub read_only: bool,
@@ -55,23 +56,16 @@ pub struct Options {
 }
 
 pub struct Gateway<'a> {
-    report: &'a Report,
-    options: Options,
+    options: Options<'a>,
     /// The port that a page of ours would come from.
     port: Option<u16>,
     doors: Vec<Door<'a>>,
 }
 
 impl<'a> Gateway<'a> {
-    pub fn new(
-        report: &'a Report,
-        accounts: Vec<Account<'a>>,
-        options: Options,
-        listener: &Listener,
-    ) -> Self {
+    pub fn new(accounts: Vec<Account<'a>>, options: Options<'a>, listener: &Listener) -> Self {
         let door = |account| Door::new(account, options.min_ttl);
         Self {
-            report,
             port: admit::port(&listener.host()),
             doors: accounts.into_iter().map(door).collect(),
             options,
