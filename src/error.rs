@@ -128,6 +128,8 @@ pub struct Error {
     pub source: Option<Rc<anyhow::Error>>,
     /// Whether a request of the user's may have changed something: the same call could do it twice.
     pub in_doubt: bool,
+    /// Whether a login was refused for the session that it needs: with another one it may work.
+    pub of_prerequisite: bool,
 }
 
 impl Error {

@@ -154,6 +154,9 @@ impl Spec {
     }
 }
 
+/// The content type of a form.
+pub const FORM: &str = "application/x-www-form-urlencoded";
+
 /// A query's parameters, decoded.
 pub type Query = Vec<(String, String)>;
 

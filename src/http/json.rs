@@ -68,23 +68,22 @@ impl Json {
         text.ok_or_else(|| self.wrong(name, &tr!("a string")))
     }
 
+    /// The session whose token a field holds, of the type that the server names or of this one, with the other fields.
     pub fn session(&self, name: &str, token_type: &str) -> Result<Session> {
         let token = match self.get(name) {
             None => "",
             Some(_) => self.require_text(name)?,
         };
-        Session::new(token, token_type).map_err(|error| {
+        let named = self.text("token_type");
+        let session = Session::new(token, named.as_deref().unwrap_or(token_type));
+        let mut session = session.map_err(|error| {
             let message = tr!("{host}: {what}"; host = self.host, what = error.message);
             Error { message, ..error }
-        })
-    }
-
-    /// The fields but those named, for a session's details.
-    pub fn details(&self, leave_out: &[&str]) -> Map<String, Value> {
-        let mut details = self.fields.clone();
-        let left_out = |name: &str| leave_out.iter().any(|out| out.eq_ignore_ascii_case(name));
-        details.retain(|name, _| !left_out(name));
-        details
+        })?;
+        session.details.clone_from(&self.fields);
+        let told = |other: &str| [name, "token_type"].map(|name| name.eq_ignore_ascii_case(other));
+        session.details.retain(|other, _| told(other) == [false; 2]);
+        Ok(session)
     }
 
     /// Every secret in it, at any depth, for the redactor.

@@ -13,7 +13,7 @@ use super::shared::may_have_replaced;
 use crate::declaration::Renewal;
 use crate::error::{Cause, Error, Pending, Result};
 use crate::i18n::{span, tr};
-use crate::provider::{Life, LoginError, Provider, Renewed};
+use crate::provider::{Life, Provider, Renewed};
 use crate::session::Session;
 use crate::signals::heed_signals;
 use crate::store::{Entry, Lock, Written};
@@ -365,20 +365,17 @@ impl<'a> Attempt<'a> {
                     session.since(before);
                     return Ok(session);
                 }
-                Err(LoginError::Failed(error)) => error,
-                Err(LoginError::PrerequisiteRefused(error)) => {
-                    // The server refused the stored session; a fresh one may do.
-                    if let (Some(first), Some(prior)) = (&first, &prior)
-                        && prior.obtained_at < account.started
-                    {
-                        first.drop_session(prior).await;
-                        if !std::mem::replace(&mut refused, true) {
-                            continue;
-                        }
-                    }
-                    error
-                }
+                Err(error) => error,
             };
+            // The server refused the stored session; a fresh one may do.
+            if let (true, Some(first), Some(prior)) = (error.of_prerequisite, &first, &prior)
+                && prior.obtained_at < account.started
+            {
+                first.drop_session(prior).await;
+                if !std::mem::replace(&mut refused, true) {
+                    continue;
+                }
+            }
             // If the login cannot have ended the old session, that one is as good as before.
             if let (Some(old), false) = (self.seat(), may_have_replaced(&error)) {
                 self.set_seat(old.seen_at).await;

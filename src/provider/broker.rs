@@ -11,12 +11,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Context, Judgement, LoginError, Probe, Provider, Role, by_status, refused_login};
+use super::{Context, Judgement, Probe, Provider, Role, by_status, refused_login};
 use crate::declaration::{
     Alternatives, Credentials, Default, Group, Kind, Need, Settings, Spec, field,
 };
 use crate::error::{Cause, Error, Result};
-use crate::http::Request;
 use crate::http::response::{Json, Response};
 use crate::i18n::tr;
 use crate::secret::Fields;
@@ -88,30 +87,42 @@ impl Provider for Broker {
         (*role == Role::User && has_partner).then_some(Role::Partner)
     }
 
-    async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError> {
-        let (user, request) = request(context)?;
+    async fn login(&self, context: &Context<'_>) -> Result<Session> {
+        let settings = context.settings;
+        let (fields, path, token) = if context.role == Role::Partner {
+            context.note(tr!("logging in as the partner"));
+            let path = settings.text("PARTNER_LOGIN_PATH").unwrap_or_default();
+            (PARTNERS, path, None)
+        } else {
+            context.note(tr!("logging in"));
+            let fetched = context.prerequisite.map(|session| &session.token);
+            let token = fetched.or_else(|| settings.secret("PARTNER_TOKEN"));
+            (OWN, LOGIN_PATH, token)
+        };
+        let user = context.required(fields[0])?.expose();
+        let body = Fields::default().text("UserName", user);
+        let body = body.secret("Password", context.required(fields[1])?);
+        let mut request = context.post(path, SPEC.content_type, &body);
+        if let Some(token) = token {
+            request = request.bearer(token);
+        }
         let answer = context.send(&request).await?;
         if let Some(object) = answer.any_object().filter(refuses) {
-            return Err(partner_hint(context, refused_login(&answer, object.said())).into());
+            return Err(partner_hint(context, refused_login(&answer, object.said())));
         }
         let fields = context.json(&answer).map_err(|error| {
-            let error = partner_hint(context, error);
             // With a code of its own an answer speaks of this login, not of the partner's.
             let of_login = answer.any_object().is_some_and(|object| has_code(&object));
-            match answer.status {
-                401 if !of_login && !answer.is_markup() => LoginError::PrerequisiteRefused(error),
-                _ => error.into(),
-            }
+            let mut error = partner_hint(context, error);
+            error.of_prerequisite = answer.status == 401 && !of_login && !answer.is_markup();
+            error
         })?;
-        let token_type = fields.text("Token_Type");
-        let token_type = token_type.as_deref().unwrap_or("Bearer");
-        let mut session = fields.session("Access_Token", token_type)?;
-        session.user = Some(user);
+        let mut session = fields.session("Access_Token", "Bearer")?;
+        session.user = Some(user.to_owned());
         match remaining(&fields, answer.date) {
             Some(rest) => session.lasts(rest),
             None => context.warn(tr!("the server does not say how long its token lasts")),
         }
-        session.details = fields.details(&["Access_Token", "Token_Type"]);
         Ok(session)
     }
 
@@ -128,30 +139,6 @@ impl Provider for Broker {
     }
 }
 
-/// The login that the role asks for: the user and the request.
-fn request(context: &Context<'_>) -> Result<(String, Request)> {
-    let settings = context.settings;
-    let (fields, path, token) = if context.role == Role::Partner {
-        context.note(tr!("logging in as the partner"));
-        let path = settings.text("PARTNER_LOGIN_PATH").unwrap_or_default();
-        (PARTNERS, path, None)
-    } else {
-        context.note(tr!("logging in"));
-        let fetched = context.prerequisite.map(|session| &session.token);
-        let token = fetched.or_else(|| settings.secret("PARTNER_TOKEN"));
-        (OWN, LOGIN_PATH, token)
-    };
-    let user = context.required(fields[0])?.expose();
-    let body = Fields::default().text("UserName", user);
-    let body = body.secret("Password", context.required(fields[1])?);
-    let url = settings.url.join(path);
-    let mut request = Request::post(url, "application/json", body.json(), body.secrets());
-    if let Some(token) = token {
-        request = request.bearer(token);
-    }
-    Ok((user.to_owned(), request))
-}
-
 /// `CodigoRetorno` 1 is success; another is a refusal even under status 200 (seed). The later version leaves it out.
 fn refuses(object: &Json) -> bool {
     has_code(object) && object.text("CodigoRetorno").as_deref() != Some("1")
@@ -162,7 +149,7 @@ fn has_code(object: &Json) -> bool {
 }
 
 /// Where the server refuses and it is, or may be, the partner that it refuses, says so.
-fn partner_hint(context: &Context<'_>, mut error: Error) -> Error {
+fn partner_hint(context: &Context<'_>, error: Error) -> Error {
     if error.cause != Cause::Refused {
         return error;
     }
@@ -174,8 +161,10 @@ fn partner_hint(context: &Context<'_>, mut error: Error) -> Error {
     }
     if context.prerequisite.is_some() {
         // The partner has logged in with its own.
-        error.about = &OWN;
-        return error;
+        return Error {
+            about: &OWN,
+            ..error
+        };
     }
     if context.settings.secret("PARTNER_TOKEN").is_some() {
         return error;

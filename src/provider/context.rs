@@ -1,12 +1,12 @@
 //! What a provider works with: a target's settings and the way to its server.
 
 use super::Role;
-use crate::declaration::Settings;
+use crate::declaration::{FORM, Settings};
 use crate::error::{Result, error};
 use crate::http::response::{Json, Response};
-use crate::http::{Channel, Request};
+use crate::http::{Channel, Effect, Request};
 use crate::i18n::Text;
-use crate::secret::Secret;
+use crate::secret::{Fields, Secret};
 use crate::session::Session;
 
 pub struct Context<'a> {
@@ -33,6 +33,26 @@ impl Context<'_> {
             self.channel.report.learn(&secret);
         }
         Ok(answer)
+    }
+
+    /// A question that changes nothing on the server, to it and not to a cache.
+    pub fn question(&self, path: &str) -> Request {
+        let request = Request::get(self.settings.url.join(path)).no_cache();
+        request.effect(Effect::None)
+    }
+
+    /// A POST of fields, as the content's type has them.
+    pub fn post(&self, path: &str, content_type: &str, fields: &Fields) -> Request {
+        let body = match content_type {
+            FORM => fields.form(),
+            _ => fields.json(),
+        };
+        Request::post(
+            self.settings.url.join(path),
+            content_type,
+            body,
+            fields.secrets(),
+        )
     }
 
     /// Refuses a redirect, and an answer that comes from something in front of the system.

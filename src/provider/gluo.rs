@@ -12,8 +12,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::{Context, Judgement, Life, LoginError, Match, Probe, Provider, Revocation, by_object};
-use crate::declaration::{Ageing, Kind, Need, Pages, Placement, Query, Spec, field};
+use super::{Context, Judgement, Life, Match, Probe, Provider, Revocation, by_object};
+use crate::declaration::{Ageing, FORM, Kind, Need, Pages, Placement, Query, Spec, field};
 use crate::error::{Cause, Error, Result, error};
 use crate::http::response::{self, Json, Response};
 use crate::http::{Effect, Request, random_part};
@@ -81,7 +81,7 @@ pub(super) static SPEC: Spec = Spec {
         "getchallenge|login|listtypes|logout",
     ],
     pages: Some(&PAGES),
-    content_type: "application/x-www-form-urlencoded",
+    content_type: FORM,
     refuses_in_json: true,
     login_is_repeatable: true,
     ..Spec::PLAIN
@@ -114,8 +114,9 @@ static PAGES: Pages = Pages {
 pub struct Gluo;
 
 impl Provider for Gluo {
-    async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError> {
-        let (started, mut codes, mut took) = (Instant::now(), Vec::new(), Duration::MAX);
+    async fn login(&self, context: &Context<'_>) -> Result<Session> {
+        let (started, mut took) = (Instant::now(), Duration::MAX);
+        let (mut tried, mut gone) = (0, false);
         loop {
             let begun = Instant::now();
             context.note(tr!("asking for a challenge"));
@@ -129,26 +130,27 @@ impl Provider for Gluo {
             let user = context.required("USERNAME")?.expose();
             let body = Fields::default().text("operation", "login");
             let body = body.text("username", user).secret("accessKey", &key);
-            let answer = context.send(&post(context, &body)).await?;
+            let answer = context
+                .send(&context.post(SPEC.endpoint, FORM, &body))
+                .await?;
 
-            let code = code(&answer).unwrap_or_default();
-            if [NO_CHALLENGE, WRONG_KEY].contains(&code.as_str()) {
-                codes.push(code);
+            let refused = refused(&answer);
+            if let Some(code @ (NO_CHALLENGE | WRONG_KEY)) = refused.as_ref().and_then(code) {
+                (tried, gone) = (tried + 1, gone || code == NO_CHALLENGE);
                 took = took.min(begun.elapsed());
-                if codes.len() < LOGINS_MAX {
+                if tried < LOGINS_MAX {
                     context.note(tr!("refused; trying again"));
-                    pause(context, codes.len(), started, took).await;
+                    pause(context, tried, started, took).await;
                     continue;
                 }
-                if codes.iter().any(|code| code == NO_CHALLENGE) {
-                    return Err(outrun(&answer).into());
+                if gone {
+                    return Err(outrun(&answer));
                 }
             }
             let fields = fields(context, &answer)?;
             let mut session = fields.session("sessionName", "session")?;
             session.user = Some(user.to_owned());
-            session.details = fields.details(&["sessionName"]);
-            let challenge = challenge.details(&["token"]).into();
+            let challenge = challenge.fields.into();
             session.details.insert("challenge".to_owned(), challenge);
             return Ok(session);
         }
@@ -159,9 +161,8 @@ impl Provider for Gluo {
     /// living sessions dead (recording). PHP serves one request of a session at a time: behind a long one this waits.
     async fn check(&self, context: &Context<'_>, session: &Session) -> Result<Life> {
         let token = percent(session.token.expose());
-        let path = ["webservice.php?operation=listtypes&sessionName=", &token].concat();
-        let request = Request::get(context.settings.url.join(&path)).no_cache();
-        let request = request.effect(Effect::None).secret(&session.token);
+        let path = [PROBE.requests[0], "&sessionName=", &token].concat();
+        let request = context.question(&path).secret(&session.token);
         let left = context.channel.deadline - Instant::now();
         let wait = CHECK_WAIT.min(left.mul_f64(CHECK_SHARE));
         let mut asked = pin!(context.send(&request));
@@ -174,10 +175,10 @@ impl Provider for Gluo {
             Some(Judgement::Dead) => Ok(Life::Dead),
             // No living session is failed at so: it has lost its user (recording).
             Some(Judgement::Unclear) => Ok(Life::Broken),
-            _ => match self.explain(&answer) {
-                Some(error) => Err(error),
-                None => done(context, &answer).map(|()| Life::Alive),
-            },
+            _ => {
+                let done = || done(context, &answer).map(|()| Life::Alive);
+                self.explain(&answer).map_or_else(done, Err)
+            }
         }
     }
 
@@ -186,8 +187,8 @@ impl Provider for Gluo {
     async fn revoke(&self, context: &Context<'_>, session: &Session) -> Result<Revocation> {
         let body = Fields::default().text("operation", "logout");
         let body = body.secret("sessionName", &session.token);
-        let request = post(context, &body).effect(Effect::Logout);
-        let answer = context.send(&request).await?;
+        let request = context.post(SPEC.endpoint, FORM, &body);
+        let answer = context.send(&request.effect(Effect::Logout)).await?;
         match self.judge(&answer, true) {
             Some(Judgement::Dead) => Ok(Revocation::Ended),
             Some(Judgement::Unclear) => match self.check(context, session).await {
@@ -219,8 +220,9 @@ impl Provider for Gluo {
         if whole && crashed(answer) {
             return Some(Judgement::Unclear);
         }
-        let dead = |object: &Json| is_death(object).then_some(Judgement::Dead);
-        by_object(answer, whole, dead)
+        by_object(answer, whole, |object| {
+            is_death(object).then_some(Judgement::Dead)
+        })
     }
 
     fn explain(&self, answer: &Response) -> Option<Error> {
@@ -232,7 +234,7 @@ impl Provider for Gluo {
         if answer.status == 200 && is_empty && answer.path.ends_with(SPEC.endpoint) {
             return answer.object().err();
         }
-        let refused = answer.any_object().filter(is_refusal)?;
+        let refused = refused(answer)?;
         let cause = match is_death(&refused) {
             true => Cause::Refused,
             false => Cause::Rejected,
@@ -287,8 +289,7 @@ fn is_framed(object: &Json) -> bool {
 
 /// Whether the service itself is in order: it answers without a session, for which nothing has to be waited for.
 async fn responds(context: &Context<'_>) -> Result<bool> {
-    let url = context.settings.url.join(PROBE.requests[0]);
-    let request = Request::get(url).no_cache().effect(Effect::None);
+    let request = context.question(PROBE.requests[0]);
     let answer = context.send(&request).await?;
     Ok(PROBE.recognise(&answer) == Match::Certain)
 }
@@ -302,11 +303,6 @@ async fn challenged(context: &Context<'_>) -> Result<Json> {
     fields(context, &context.send(&request).await?).map_err(|error| Error { about, ..error })
 }
 
-fn post(context: &Context<'_>, body: &Fields) -> Request {
-    let url = context.settings.url.join("webservice.php");
-    Request::post(url, SPEC.content_type, body.form(), body.secrets())
-}
-
 /// A good answer's fields: in `result` (real server), in `application/json` (seed document's example), or in itself.
 fn fields(context: &Context<'_>, answer: &Response) -> Result<Json> {
     // vtiger refuses with `success: false` and a code, under status 200 (real server).
@@ -318,7 +314,7 @@ fn fields(context: &Context<'_>, answer: &Response) -> Result<Json> {
         };
     };
     let (host, said) = (&refused.host, refused.said().unwrap_or_default());
-    let error = match code(answer) {
+    let error = match code(&refused) {
         Some(code) if REFUSALS.split('|').any(|refusal| refusal == code) => {
             let mut error = error!(Refused: "{host} refused the login"; host);
             let hint = || tr!("the user is inactive in Gluocrm: have it activated there");
@@ -335,8 +331,7 @@ fn fields(context: &Context<'_>, answer: &Response) -> Result<Json> {
 }
 
 fn refused(answer: &Response) -> Option<Json> {
-    let refuses = |object: &Json| object.get("success") == Some(&false.into());
-    answer.any_object().filter(refuses)
+    answer.any_object().filter(is_refusal)
 }
 
 /// Refuses an answer that is not vtiger's own word that it did what was asked.
@@ -351,15 +346,13 @@ fn done(context: &Context<'_>, answer: &Response) -> Result<()> {
     }
 }
 
-fn code(answer: &Response) -> Option<String> {
-    refused(answer)?.inner("error")?.text("code")
+fn code(refusal: &Json) -> Option<&str> {
+    refusal.exact("error")?.get("code")?.as_str()
 }
 
 /// Whether the session is dead, by the own `success` and `error.code` only: records and messages may quote requests.
 fn is_death(answer: &Json) -> bool {
-    let error = answer.exact("error");
-    let code = error.and_then(|error| error.get("code")?.as_str());
-    let dead = code.is_some_and(|code| DEATHS.contains(&code));
+    let dead = code(answer).is_some_and(|code| DEATHS.contains(&code));
     dead && is_refusal(answer) && answer.exact("result").is_none()
 }
 

@@ -4,9 +4,9 @@
 
 mod refusal;
 
-use super::{Context, Judgement, Life, LoginError, Probe, Provider, Renewed, Revocation};
+use super::{Context, Judgement, Life, Probe, Provider, Renewed, Revocation};
 use crate::declaration::{
-    Credentials, Default, Group, Kind, Need, Pages, Query, Renewal, Spec, field,
+    Credentials, Default, FORM, Group, Kind, Need, Pages, Query, Renewal, Spec, field,
 };
 use crate::error::{Cause, Error, Result, error};
 use crate::http::response::{self, Json, Response};
@@ -20,7 +20,6 @@ use std::collections::HashMap;
 
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use url::Url;
 
 /// Content type and accepted type of every call: seed document.
 const MEDIA_TYPE: &str = "application/vnd.api+json";
@@ -123,7 +122,7 @@ static PAGES: Pages = Pages {
 pub struct HelloCloud;
 
 impl Provider for HelloCloud {
-    async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError> {
+    async fn login(&self, context: &Context<'_>) -> Result<Session> {
         let settings = context.settings;
         let grant = settings.text("GRANT").unwrap_or("client_credentials");
         let user = settings.text("USERNAME").filter(|_| grant == "password");
@@ -163,17 +162,11 @@ impl Provider for HelloCloud {
 
     /// Answers may say that they keep for a month (real server).
     async fn check(&self, context: &Context<'_>, session: &Session) -> Result<Life> {
-        let who = |url| {
-            let request = Request::get(url).no_cache().effect(Effect::None);
-            request.accept(MEDIA_TYPE).bearer(&session.token)
-        };
-        let (answer, _) = call(context, Some(session), "V8/current-user", who).await?;
-        if is_dead(&answer) {
-            return Ok(Life::Dead);
+        let who = |path: &str| context.question(path).bearer(&session.token);
+        match lives(context, session, "V8/current-user", who, "data").await? {
+            true => Ok(Life::Alive),
+            false => Ok(Life::Dead),
         }
-        admit(context, &answer)?;
-        require(&context.json(&answer)?, "data")?;
-        Ok(Life::Alive)
     }
 
     /// Ends the access token and its refresh token; other logins live on. A dead access token says nothing of the
@@ -236,24 +229,29 @@ fn ask_page(mut pairs: Query, page: usize) -> Result<Query> {
 
 /// Ends a session; false where the server says that its access token is dead.
 async fn log_out(context: &Context<'_>, session: &Session) -> Result<bool> {
-    let log_out = |url| {
-        let request = Request::post(url, MEDIA_TYPE, Fields::default().json(), &[]);
-        let request = request.effect(Effect::Logout).accept(MEDIA_TYPE);
-        request.bearer(&session.token)
+    let log_out = |path: &str| {
+        let request = context.post(path, MEDIA_TYPE, &Fields::default());
+        request.effect(Effect::Logout).bearer(&session.token)
     };
-    let (answer, _) = call(context, Some(session), "V8/logout", log_out).await?;
+    lives(context, session, "V8/logout", log_out, "meta").await
+}
+
+/// Asks the API with a session; false where it says that the access token is dead. What has no such field is another's.
+async fn lives(
+    context: &Context<'_>,
+    session: &Session,
+    path: &str,
+    request: impl Fn(&str) -> Request,
+    field: &str,
+) -> Result<bool> {
+    let (answer, _) = call(context, Some(session), path, request).await?;
     if is_dead(&answer) {
         return Ok(false);
     }
     admit(context, &answer)?;
-    require(&context.json(&answer)?, "meta")?;
-    Ok(true)
-}
-
-/// Refuses an object that does not have what the API answers with: it is another's.
-fn require(object: &Json, name: &str) -> Result<()> {
-    let found = object.exact(name).map(drop);
-    found.ok_or_else(|| object.wrong(name, &tr!("an object")))
+    let object = context.json(&answer)?;
+    let found = object.exact(field).map(|_| true);
+    found.ok_or_else(|| object.wrong(field, &tr!("an object")))
 }
 
 fn client(context: &Context<'_>, grant: &str) -> Result<Fields> {
@@ -288,10 +286,10 @@ async fn call(
     context: &Context<'_>,
     session: Option<&Session>,
     path: &str,
-    request: impl Fn(Url) -> Request,
+    request: impl Fn(&str) -> Request,
 ) -> Result<(Response, String)> {
     let below = |folder: &str| [folder, "/", path].concat();
-    let request = |folder: &str| request(context.settings.url.join(&below(folder)));
+    let request = |folder: &str| request(&below(folder)).accept(MEDIA_TYPE);
     let ask = async |folder: &str| context.ask(&request(folder)).await;
     let first = folder(context, session);
     let answer = ask(&first).await?;
@@ -322,16 +320,14 @@ async fn exchange(
     session: Option<&Session>,
     fields: &Fields,
 ) -> Result<(Response, String)> {
-    let request = |url| {
-        let (content_type, body) = match context.settings.text("BODY") {
-            Some("form") => ("application/x-www-form-urlencoded", fields.form()),
-            _ => (MEDIA_TYPE, fields.json()),
-        };
-        Request::post(url, content_type, body, fields.secrets()).accept(MEDIA_TYPE)
+    let content_type = match context.settings.text("BODY") {
+        Some("form") => FORM,
+        _ => MEDIA_TYPE,
     };
+    let request = |path: &str| context.post(path, content_type, fields);
     match context.settings.text("TOKEN_PATH") {
         Some(path) => {
-            let request = request(context.settings.url.join(path));
+            let request = request(path).accept(MEDIA_TYPE);
             Ok((context.ask(&request).await?, folder(context, session)))
         }
         None => call(context, session, "access_token", request).await,
@@ -342,8 +338,7 @@ async fn exchange(
 fn session_in(context: &Context<'_>, answer: &Response, folder: &str) -> Result<Session> {
     accept(context, answer)?;
     let object = context.json(answer)?;
-    let token_type = object.text("token_type");
-    let mut session = object.session("access_token", token_type.as_deref().unwrap_or("Bearer"))?;
+    let mut session = object.session("access_token", "Bearer")?;
     let refresh = object.text("refresh_token");
     let refresh = refresh.filter(|text| text.len() <= TOKEN_MAX);
     session.refresh = refresh.map(Secret::new);
@@ -351,7 +346,6 @@ fn session_in(context: &Context<'_>, answer: &Response, folder: &str) -> Result<
         Some(Some(seconds)) => session.lasts(seconds),
         _ => context.warn(tr!("the server does not say how long its token lasts")),
     }
-    session.details = object.details(&["token_type", "access_token"]);
     if folder != FOLDER {
         session.details.insert(DETAIL.to_owned(), folder.into());
     }

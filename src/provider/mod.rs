@@ -37,7 +37,7 @@ macro_rules! providers {
                 match self { $(Self::$System => $module::$System.prerequisite(role, settings)),* }
             }
 
-            async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError> {
+            async fn login(&self, context: &Context<'_>) -> Result<Session> {
                 match self { $(Self::$System => $module::$System.login(context).await),* }
             }
 
@@ -89,7 +89,8 @@ pub trait Provider {
         None
     }
 
-    async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError>;
+    /// Logs in. An error says whether it is the prerequisite's session that the server refused.
+    async fn login(&self, context: &Context<'_>) -> Result<Session>;
 
     /// Renews a session without a login, if [`Spec::renewal`] says that it can. An error does not say that it is dead.
     async fn renew(&self, _context: &Context<'_>, _session: &Session) -> Result<Renewed> {
@@ -120,19 +121,6 @@ pub trait Provider {
     /// What an answer to a request of the user's means, where it is more than its status says.
     fn explain(&self, _answer: &Response) -> Option<Error> {
         None
-    }
-}
-
-#[derive(Debug)]
-pub enum LoginError {
-    /// The server refused the prerequisite's session. With another one the login may work.
-    PrerequisiteRefused(Error),
-    Failed(Error),
-}
-
-impl From<Error> for LoginError {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
     }
 }
 

@@ -11,13 +11,10 @@
 //! | May a POST be repeated after it? | if the session is dead: its refusals are listed "given that the session is valid" | seed |
 //! | And after a 401? | no: the documents name no status, so that whatever stands between may have said it | assumed |
 
-use super::{
-    Context, Judgement, Life, LoginError, Probe, Provider, by_object, by_status, refused_login,
-};
+use super::{Context, Judgement, Life, Probe, Provider, by_object, by_status, refused_login};
 use crate::declaration::{Ageing, Alternatives, Default, Kind, Need, Placement, Spec, field};
 use crate::error::{Cause, Error, Result, error};
 use crate::http::response::{Json, Response};
-use crate::http::{Effect, Request};
 use crate::i18n::tr;
 use crate::secret::{Fields, Secret, percent, sha256_hex};
 use crate::session::Session;
@@ -61,33 +58,30 @@ pub(super) static PROBE: Probe = Probe {
 pub struct SystemsWay;
 
 impl Provider for SystemsWay {
-    async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError> {
+    async fn login(&self, context: &Context<'_>) -> Result<Session> {
         let user = context.required("USERNAME")?.expose();
         let hash = hash(context)?;
         let body = Fields::default().text("User", user).secret("Passwd", &hash);
-        let url = context.settings.url.join(LOGIN_PATH);
-        let request = Request::post(url, "application/json", body.json(), body.secrets());
+        let request = context.post(LOGIN_PATH, SPEC.content_type, &body);
         context.note(tr!("logging in, which ends any other session of this user"));
         let answer = context.send(&request).await?;
         if let Some(object) = answer.any_object().filter(refuses) {
             let said = object.said().or(object.text("Status"));
-            return Err(refused_login(&answer, said).into());
+            return Err(refused_login(&answer, said));
         }
         let fields = context.json(&answer)?;
         if fields.text("Status").is_none() && fields.text("codigo").is_none() {
-            return Err(fields.wrong("Status", &tr!("a string")).into());
+            return Err(fields.wrong("Status", &tr!("a string")));
         }
         let mut session = fields.session("IDSessao", "session")?;
         session.user = Some(user.to_owned());
-        session.details = fields.details(&["IDSessao"]);
         Ok(session)
     }
 
     /// Asks for the user 0, who does not exist: nobody's data comes back, and a dead session says so.
     async fn check(&self, context: &Context<'_>, session: &Session) -> Result<Life> {
         let path = ["api/Usuario/", &percent(session.token.expose()), "?id=0"].concat();
-        let request = Request::get(context.settings.url.join(&path)).no_cache();
-        let request = request.effect(Effect::None).secret(&session.token);
+        let request = context.question(&path).secret(&session.token);
         let answer = context.send(&request).await?;
         // A living session gets a list, which is not an object.
         if answer.status == 200 && answer.body.trim_ascii_start().starts_with(b"[") {
@@ -99,9 +93,12 @@ impl Provider for SystemsWay {
         context.json(&answer).map(|_| Life::Alive)
     }
 
+    /// A number is a record's own field, not the system's word.
     fn explain(&self, answer: &Response) -> Option<Error> {
-        let refused = answer.any_object().filter(rejects)?;
-        Some(answer.rejection(Cause::Rejected, &refused))
+        let refused = answer.any_object().filter(refuses)?;
+        let field = refused.get("Status").or_else(|| refused.get("codigo"));
+        let is_text = field.is_some_and(serde_json::Value::is_string);
+        is_text.then(|| answer.rejection(Cause::Rejected, &refused))
     }
 
     /// As the table above has it; [`Provider::check`] tells a dead session from a request refused for its content.
@@ -109,8 +106,9 @@ impl Provider for SystemsWay {
         if by_status(answer, whole)? != Judgement::Alive {
             return Some(Judgement::Unclear);
         }
-        let refused = |object: &Json| is_error(object).then_some(Judgement::Refused);
-        by_object(answer, whole, refused)
+        by_object(answer, whole, |object| {
+            is_error(object).then_some(Judgement::Refused)
+        })
     }
 }
 
@@ -143,12 +141,6 @@ fn is_error(object: &Json) -> bool {
         Some(status) => status.as_str().is_some_and(is_error),
         None => object.get("codigo").is_some_and(|code| code == "01"),
     }
-}
-
-/// Whether an object refuses a request of the user's: as in a login, but a number is a record's own.
-fn rejects(object: &Json) -> bool {
-    let field = object.get("Status").or_else(|| object.get("codigo"));
-    field.is_some_and(serde_json::Value::is_string) && refuses(object)
 }
 
 /// `Status` is `OK` or `ERROR` (seed); `codigo` is `00` or `01` in the later version.

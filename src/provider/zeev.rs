@@ -11,11 +11,11 @@
 
 use jiff::SignedDuration;
 
-use super::{Context, Judgement, Life, LoginError, Probe, Provider, Renewed, Role, by_status};
+use super::{Context, Judgement, Life, Probe, Provider, Renewed, Role, by_status};
 use crate::declaration::{Alternatives, Credentials, Kind, Renewal, Settings, Spec, field};
 use crate::error::{Cause, Error, Result, error};
+use crate::http::Request;
 use crate::http::response::{Json, Response};
-use crate::http::{Effect, Request};
 use crate::i18n::tr;
 use crate::secret::{Fields, percent};
 use crate::session::Session;
@@ -67,10 +67,10 @@ impl Provider for Zeev {
         needs_user.then_some(Role::User)
     }
 
-    async fn login(&self, context: &Context<'_>) -> Result<Session, LoginError> {
+    async fn login(&self, context: &Context<'_>) -> Result<Session> {
         match &context.role {
             Role::As(person) => impersonate(context, person).await,
-            _ => Ok(login(context).await?),
+            _ => login(context).await,
         }
     }
 
@@ -105,8 +105,7 @@ impl Provider for Zeev {
 
 /// Who a token belongs to; nobody where it is dead: 401 means "not authenticated" (seed document).
 async fn whoami(context: &Context<'_>, session: &Session) -> Result<Option<Json>> {
-    let request = Request::get(context.settings.url.join(TOKENS_PATH)).no_cache();
-    let request = request.effect(Effect::None).bearer(&session.token);
+    let request = context.question(TOKENS_PATH).bearer(&session.token);
     let answer = context.send(&request).await?;
     if by_status(&answer, true) == Some(Judgement::Refused) {
         return Ok(None);
@@ -116,34 +115,32 @@ async fn whoami(context: &Context<'_>, session: &Session) -> Result<Option<Json>
 
 async fn login(context: &Context<'_>) -> Result<Session> {
     let settings = context.settings;
-    let url = settings.url.join(TOKENS_PATH);
     let request = match settings.secret("API_TOKEN") {
         Some(token) => {
             context.note(tr!("fetching a temporary token with the permanent one"));
-            Request::get(url).bearer(token)
+            Request::get(settings.url.join(TOKENS_PATH)).bearer(token)
         }
         None => {
             context.note(tr!("logging in"));
             let user = context.required("USERNAME")?.expose();
             let body = Fields::default().text("login", user);
             let body = body.secret("password", context.required("PASSWORD")?);
-            Request::post(url, "application/json", body.json(), body.secrets())
+            context.post(TOKENS_PATH, SPEC.content_type, &body)
         }
     };
     let person = context.json(&context.send(&request).await?)?;
     let mut session = session_of(&person)?;
     let user = settings.text("USERNAME").map(str::to_owned);
     session.user = user.or_else(|| person.text("username"));
-    session.details = person.details(&[]);
     Ok(session)
 }
 
 /// The session of the person whom the answer's `impersonate` names; `current` is the one who asked.
-async fn impersonate(context: &Context<'_>, person: &str) -> Result<Session, LoginError> {
+async fn impersonate(context: &Context<'_>, person: &str) -> Result<Session> {
     // Some servers take an escaped slash for one.
     let mut parts = person.split(['/', '\\']).map(str::trim);
     if parts.any(|part| matches!(part, "." | "..")) || person.trim().is_empty() {
-        return Err(error!(Usage: "--as needs a person's id or user name").into());
+        return Err(error!(Usage: "--as needs a person's id or user name"));
     }
     let token = match context.prerequisite {
         Some(session) => &session.token,
@@ -154,16 +151,18 @@ async fn impersonate(context: &Context<'_>, person: &str) -> Result<Session, Log
     let request = Request::get(context.settings.url.join(&path)).bearer(token);
     let answer = context.send(&request).await?;
     let both = context.json(&answer).map_err(|error| match answer.status {
-        401 if !answer.is_markup() => LoginError::PrerequisiteRefused(error),
-        403 | 404 => explain(context, error, person).into(),
-        _ => error.into(),
+        403 | 404 => explain(context, error, person),
+        status => Error {
+            of_prerequisite: status == 401 && !answer.is_markup(),
+            ..error
+        },
     })?;
     let (other, current) = (both.require_object("impersonate")?, both.inner("current"));
     let mut session = session_of(&other)?;
     let by = context.prerequisite.and_then(|by| by.user.clone());
     session.user = current.and_then(|current| current.text("username")).or(by);
     session.impersonating = Some(other.text("username").unwrap_or_else(|| person.to_owned()));
-    session.details = both.details(&[]);
+    session.details = both.fields;
     Ok(session)
 }
 
@@ -175,17 +174,20 @@ fn session_of(person: &Json) -> Result<Session> {
 
 /// At this path the statuses speak of people, not of paths.
 fn explain(context: &Context<'_>, error: Error, person: &str) -> Error {
+    let host = context.settings.url.origin();
     let explained = match error.http_status {
-        Some(404) => error!(Usage: "Zeev has no person `{person}` to impersonate"; person =>
-            hint "--as takes a person's id or user name, as in Zeev under Access > People"),
-        _ => error!(Refused: "this account may not impersonate `{person}`"; person =>
-            hint "ask Zeev's administrator for the permission to impersonate"),
+        Some(404) => {
+            error!(Usage: "Zeev has no person `{person}` to impersonate ({host})"; person, host =>
+            hint "--as takes a person's id or user name, as in Zeev under Access > People")
+        }
+        _ => {
+            error!(Refused: "this account may not impersonate `{person}` ({host})"; person, host =>
+            hint "ask Zeev's administrator for the permission to impersonate")
+        }
     };
-    let (what, host) = (explained.message, context.settings.url.origin());
     Error {
-        message: tr!("{what} ({host})"; what, host),
-        cause: explained.cause,
-        hint: explained.hint,
-        ..error
+        said: error.said,
+        http_status: error.http_status,
+        ..explained
     }
 }

@@ -8,7 +8,7 @@ use crmauth::declaration::{self, Alternatives, BaseUrl, Kind, Settings, Spec, Ta
 use crmauth::error::Error;
 use crmauth::http::{Channel, Http, Proxies};
 use crmauth::output::{Entry, Format, Shape};
-use crmauth::provider::{self, Context, LoginError, Provider, Renewed, Role, System};
+use crmauth::provider::{self, Context, Provider, Renewed, Role, System};
 use crmauth::report::Report;
 use crmauth::secret::Secret;
 use crmauth::session::{Session, check_token};
@@ -106,13 +106,7 @@ async fn play(provider: System, verb: usize, answers: &[Vec<u8>]) {
                 }),
             2 => provider.check(&context, &prior).await.map(|_| None),
             3 => provider.revoke(&context, &prior).await.map(|_| None),
-            _ => provider
-                .login(&context)
-                .await
-                .map(Some)
-                .map_err(|error| match error {
-                    LoginError::PrerequisiteRefused(error) | LoginError::Failed(error) => error,
-                }),
+            _ => provider.login(&context).await.map(Some),
         }
     };
     tokio::select! {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::super::Run;
 use super::Args;
-use crate::declaration::{Placement, Spec, Target};
+use crate::declaration::{FORM, Placement, Spec, Target};
 use crate::error::{Error, Result, error};
 use crate::files::random;
 use crate::http::{ACCEPT, CONTENT_TYPE, Effect, HeaderName, Method, Part, Request, is_harmless};
@@ -22,8 +22,6 @@ use crate::url::PathFault;
 
 /// Headers that say where a request goes and where it ends: one that is typed could send the session elsewhere.
 const OURS: [&str; 4] = ["Host", "Content-Length", "Transfer-Encoding", "Connection"];
-
-const FORM: &str = "application/x-www-form-urlencoded";
 
 /// What is read into memory, from a pipe or for a field. A regular file may be larger where it is sent as it is.
 const READ_MAX: u64 = 32 * 1024 * 1024;
