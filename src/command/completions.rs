@@ -106,7 +106,7 @@ fn takes_target(arg: &clap::Arg) -> bool {
 
 /// What is configured or stored here. What cannot be read is left out: an error would spoil the line being typed.
 async fn targets(run: &Run<'_>) -> Vec<Target> {
-    let sources = Sources::load(run.environment, &run.global.env_file, PATIENCE);
+    let sources = Sources::load(run.environment, &run.global.env_file, PATIENCE).await;
     let configured = sources.map(|sources| sources.configured());
     let configured = configured.unwrap_or_default();
     // One on the network is not asked: here it is no known store.

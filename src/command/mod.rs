@@ -143,7 +143,7 @@ impl Run<'_> {
             sources.also_protect(self.environment, &global.env_file);
             (sources, Some(servers))
         } else {
-            let mut sources = Sources::load(self.environment, &global.env_file, timeout)?;
+            let mut sources = Sources::load(self.environment, &global.env_file, timeout).await?;
             sources.login_asks = ask::why_not_asking(self).is_none();
             (sources, None)
         };

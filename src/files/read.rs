@@ -2,8 +2,9 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
+#[cfg(unix)]
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::mpsc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -59,65 +60,49 @@ pub fn not_there() -> Text {
     tr!("does not exist")
 }
 
-/// Reads a file that somebody named, at most `cap` bytes of it. What is not a regular file, such as a pipe that
-/// nobody writes to, is waited for no longer than `patience`.
+/// Reads a file that somebody named, at most `cap` bytes of it. What is not a regular file, such as a pipe that nobody
+/// writes to, is waited for until `deadline`, which `patience` has set; other targets and signals are served meanwhile.
 ///
-/// Errors: what is wrong with it, as the end of a sentence: `is not there`.
-pub fn read(path: &Path, cap: usize, patience: Duration) -> Result<(Bytes, Metadata), Text> {
-    let meta = look(path)?;
-    if meta.is_file() {
-        return Ok((read_now(path, cap)?, meta));
-    }
-    let (sender, receiver) = mpsc::channel();
-    let path = path.to_owned();
-    // The receiver is gone when patience has run out.
-    let thread = std::thread::Builder::new().spawn(move || drop(sender.send(read_now(&path, cap))));
-    thread.map_err(|error| why(&error))?;
-    match receiver.recv_timeout(patience) {
-        Ok(bytes) => Ok((bytes?, meta)),
-        Err(_) => Err(silent(patience)),
-    }
-}
-
-/// The same until `deadline`, without stopping the one thread: other targets and signals are served meanwhile.
-pub async fn wait_for(
+/// Errors: what is wrong with it, as the end of a sentence: `does not exist`.
+pub async fn read(
     path: &Path,
     cap: usize,
     patience: Duration,
     deadline: Instant,
-) -> Result<Bytes, Text> {
-    if look(path)?.is_file() {
-        return read_now(path, cap);
-    }
+) -> Result<(Bytes, Metadata), Text> {
+    match std::fs::metadata(path) {
+        Ok(meta) if meta.is_file() => return read_regular(path, cap),
+        Ok(meta) if meta.is_dir() => return Err(tr!("is a folder")),
+        found => found.map_err(|error| why(&error))?,
+    };
     let path = path.to_owned();
     // Opening and reading a pipe wait for its writer.
-    match tokio::time::timeout_at(deadline, apart(move || read_now(&path, cap))).await {
+    let read = apart(move || read_opened(File::open(&path), cap));
+    match tokio::time::timeout_at(deadline, read).await {
         Ok(read) => read.map_err(|error| why(&error))?,
-        Err(_) => Err(silent(patience)),
+        Err(_) => Err(tr!("produced nothing within {limit} s"; limit = seconds(patience))),
     }
 }
 
-/// What there is, unless it is nothing to be read.
-fn look(path: &Path) -> Result<Metadata, Text> {
-    match std::fs::metadata(path) {
-        Ok(meta) if meta.is_dir() => Err(tr!("is a folder")),
-        found => found.map_err(|error| why(&error)),
-    }
+/// Reads what has been found to be a regular file: should a pipe have taken its place meanwhile, nobody waits for it.
+pub fn read_regular(path: &Path, cap: usize) -> Result<(Bytes, Metadata), Text> {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    read_opened(options.open(path), cap)
 }
 
-fn read_now(path: &Path, cap: usize) -> Result<Bytes, Text> {
-    slurp(File::open(path).map_err(|error| why(&error))?, cap)
-}
-
-fn silent(patience: Duration) -> Text {
-    let limit = seconds(patience);
-    tr!("produced nothing within {limit} s"; limit)
+fn read_opened(file: io::Result<File>, cap: usize) -> Result<(Bytes, Metadata), Text> {
+    let file = file.map_err(|error| why(&error))?;
+    let meta = file.metadata().map_err(|error| why(&error))?;
+    Ok((slurp(file, &meta, cap)?, meta))
 }
 
 /// Reads an open file, at most `cap` bytes of it.
-pub fn slurp(file: File, cap: usize) -> Result<Bytes, Text> {
+pub fn slurp(file: File, meta: &Metadata, cap: usize) -> Result<Bytes, Text> {
     // Room for all of it from the start: growing would leave copies of secrets behind.
-    let room = match file.metadata().map_or(0, |meta| meta.len()) {
+    let room = match meta.len() {
         0 => cap,
         expected => cap.min(usize::try_from(expected).unwrap_or(cap)),
     };

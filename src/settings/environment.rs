@@ -64,8 +64,8 @@ impl Environment {
             Form::Plain => Ok(secret.clone()),
             Form::File => {
                 let path = self.cwd.join(secret.expose());
-                let read = files::wait_for(&path, value::MAX, patience, deadline).await;
-                let read = read.and_then(|bytes| value::from_bytes(&bytes));
+                let read = files::read(&path, value::MAX, patience, deadline).await;
+                let read = read.and_then(|(bytes, _)| value::from_bytes(&bytes));
                 read.map_err(|why| named(secret.expose(), &why))
             }
             Form::Command => command::secret(secret, patience, deadline).await,

@@ -64,7 +64,11 @@ impl Sources {
     /// Reads the environment, then `env_files` (the last one counts first), or the one that
     /// `CRMAUTH_ENV_FILE` names, or `./.env`. What is not a regular file, such as a pipe without a writer, is
     /// waited for no longer than `patience`, here and where a `_FILE` is read.
-    pub fn load(env: &Environment, env_files: &[PathBuf], patience: Duration) -> Result<Self> {
+    pub async fn load(
+        env: &Environment,
+        env_files: &[PathBuf],
+        patience: Duration,
+    ) -> Result<Self> {
         let mut sources = Self {
             looked: vec![Origin::Environment.text()],
             gateway: env.get(GATEWAY)?.map(str::to_owned),
@@ -80,7 +84,7 @@ impl Sources {
             _ => ("--env-file", env_files),
         };
         for path in named.iter().rev() {
-            sources.named_file(path, by)?;
+            sources.named_file(path, by).await?;
         }
         if named.is_empty() {
             sources.implicit_file()?;
@@ -243,7 +247,7 @@ impl Sources {
         let path = self.cwd.join(setting.text.expose());
         let known = Rc::clone(self.files.borrow_mut().entry(path.clone()).or_default());
         let read = async {
-            let bytes = files::wait_for(&path, value::MAX, self.patience, deadline).await?;
+            let (bytes, _) = files::read(&path, value::MAX, self.patience, deadline).await?;
             value::from_bytes(&bytes)
         };
         known.get_or_try_init(|| read).await.cloned()
@@ -323,13 +327,11 @@ impl Sources {
 
     fn unknown_in(&mut self, file: EnvFile<'_>, bytes: &Bytes) {
         let names = envfile::names(bytes);
-        let is_unknown = |name: &str| names::parse(name).is_none();
-        if !names.iter().any(|(name, _)| is_unknown(name)) {
-            return;
-        }
-        let style = seed_style(names.iter().map(|(name, _)| &**name));
-        for (name, line) in names.iter().filter(|(name, _)| is_unknown(name)) {
-            self.note_unknown(name, file.origin(*line), style);
+        let style = LazyCell::new(|| seed_style(names.iter().map(|(name, _)| &**name)));
+        for (name, line) in &names {
+            if names::parse(name).is_none() {
+                self.note_unknown(name, file.origin(*line), *style);
+            }
         }
     }
 

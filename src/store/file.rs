@@ -296,7 +296,7 @@ fn read(file: File) -> Content {
     if metadata.len() > ENTRY_MAX as u64 {
         return Err(tr!("is too large"));
     }
-    let bytes = files::slurp(file, ENTRY_MAX)?;
+    let bytes = files::slurp(file, &metadata, ENTRY_MAX)?;
     let (key, entry) = decode(&bytes, Timestamp::now())?;
     Ok((key, entry, files::open_to_others(&metadata)))
 }

@@ -50,8 +50,9 @@ impl Trust {
                 error!(BadSetting: "--ca-file {path} {why}"; path = path.display(), why =>
                     hint "it must be a file of PEM certificates")
             };
-            let pem = files::wait_for(path, CA_FILE_MAX, patience, files::deadline(patience)).await;
-            let certificates = in_pem(&pem.map_err(refuse)?).collect::<std::result::Result<_, _>>();
+            let read = files::read(path, CA_FILE_MAX, patience, files::deadline(patience)).await;
+            let (pem, _) = read.map_err(refuse)?;
+            let certificates = in_pem(&pem).collect::<std::result::Result<_, _>>();
             extra = certificates.unwrap_or_default();
             if extra.is_empty() {
                 return Err(refuse(tr!("contains no certificate")));

@@ -318,9 +318,9 @@ impl ServerCertVerifier for Verifier {
 /// The certificates of a bundle; none if it is missing. One that is a pipe is waited for.
 async fn certificates(path: Option<&Path>) -> Vec<CertificateDer<'static>> {
     let Some(path) = path else { return Vec::new() };
-    let pem = files::wait_for(path, CA_FILE_MAX, PATIENCE, files::deadline(PATIENCE)).await;
+    let read = files::read(path, CA_FILE_MAX, PATIENCE, files::deadline(PATIENCE)).await;
     // Wiping what is no secret would be a tenth of an https login's instructions.
-    let pem = std::mem::take(&mut *pem.unwrap_or_default());
+    let pem = read.map_or_else(|_| Vec::new(), |(mut pem, _)| std::mem::take(&mut *pem));
     let plain = std::str::from_utf8(&pem).ok().and_then(parse);
     // The usual reader accepts more than plain bundles.
     plain.unwrap_or_else(|| in_pem(&pem).filter_map(Result::ok).collect())

@@ -32,16 +32,14 @@ pub fn holds(data: &[u8]) {
         FOLDER.with(|folder| (folder.path().to_owned(), folder.path().join("env")));
     std::fs::write(&path, data).expect("a file");
     let environment = Environment::new(std::iter::empty::<(OsString, OsString)>(), folder);
-    let sources = match Sources::load(
-        &environment,
-        &[PathBuf::from("env")],
-        Duration::from_millis(1),
-    ) {
+    let runtime = runtime();
+    let files = [PathBuf::from("env")];
+    let loaded = Sources::load(&environment, &files, Duration::from_millis(1));
+    let sources = match runtime.block_on(loaded) {
         Ok(sources) => sources,
         Err(error) => return refused(&error, data),
     };
     let others = other_reader(data);
-    let runtime = runtime();
     for target in sources.configured() {
         let plan = match runtime.block_on(settings::find(&target, &sources)) {
             Ok(plan) => plan,

@@ -68,7 +68,10 @@ fn taken(folder: &Path, runtime: &Runtime, field: &str, written: &str) -> Option
         std::iter::empty::<(OsString, OsString)>(),
         folder.to_owned(),
     );
-    let sources = Sources::load(&environment, &[PathBuf::from("env")], Duration::ZERO).ok()?;
+    let files = [PathBuf::from("env")];
+    let sources = runtime
+        .block_on(Sources::load(&environment, &files, Duration::ZERO))
+        .ok()?;
     let target = settings::target("zeev").expect("a target");
     let plan = runtime.block_on(settings::find(&target, &sources)).ok()?;
     Some(plan.found(field)?.known()?.expose().to_owned())

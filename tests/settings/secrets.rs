@@ -86,6 +86,11 @@ const HERE: &str = "https://a.example";
 const SPELT: &str = "HTTPS://A.Example:443/below/";
 const AWAY: &str = "https://b.example";
 
+/// What is there without a wait.
+fn at_once<T>(work: impl Future<Output = T>) -> T {
+    futures_util::FutureExt::now_or_never(work).expect("no wait")
+}
+
 /// What a value names.
 fn server(url: &str) -> &'static str {
     if url == AWAY { AWAY } else { HERE }
@@ -179,12 +184,10 @@ impl Row {
             .into_iter()
             .map(|(name, value)| (name.into(), value.into()));
         let environment = Environment::new(there, folder.to_owned());
-        let sources = Sources::load(&environment, &named, Duration::from_secs(5)).expect("files");
-        let found = futures_util::FutureExt::now_or_never(find(
-            &target(case.target).expect("a target"),
-            &sources,
-        ));
-        match found.expect("no wait") {
+        let account = target(case.target).expect("a target");
+        let sources = at_once(Sources::load(&environment, &named, Duration::from_secs(5)));
+        let sources = sources.expect("files");
+        match at_once(find(&account, &sources)) {
             Ok(plan) => {
                 let name = case.secret.rsplit("__").next().expect("a name");
                 let used = plan
@@ -302,18 +305,15 @@ fn an_answer_goes_where_it_was_asked_for_and_to_no_planted_place() {
     let there = ["BROKER_URL", "BROKER_USERNAME", "BROKER_PARTNER_USERNAME"];
     let there = there.map(|name| (name.into(), "h".into()));
     let environment = Environment::new(there, folder.path().to_owned());
-    let mut sources = Sources::load(&environment, &[], Duration::from_secs(5)).expect("files");
+    let sources = at_once(Sources::load(&environment, &[], Duration::from_secs(5)));
+    let mut sources = sources.expect("files");
     let broker = target("broker").expect("a target");
     let answers = ["PASSWORD", "PARTNER_PASSWORD"].map(|name| {
         let field = broker.spec.field(name).expect(name);
         (field, Secret::new("typed".into()))
     });
     sources.answer(&broker, &answers);
-    let find = |name: &str| {
-        let account = target(name).expect("a target");
-        let found = futures_util::FutureExt::now_or_never(find(&account, &sources));
-        found.expect("no wait")
-    };
+    let find = |name: &str| at_once(find(&target(name).expect("a target"), &sources));
     assert!(find("broker").is_ok());
     let elsewhere = find("broker@x").expect("settings").found;
     let answered = elsewhere.iter().any(|found| found.origin == Origin::Answer);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::Metadata;
-use std::io::ErrorKind;
+use std::io;
 use std::path::Path;
 
 use super::{IMPLICIT, Sources};
@@ -18,11 +18,11 @@ use crate::settings::setting::{Origin, Setting};
 const FILE_MAX: usize = 1024 * 1024;
 
 impl Sources {
-    pub(super) fn named_file(&mut self, path: &Path, by: &str) -> Result<()> {
+    pub(super) async fn named_file(&mut self, path: &Path, by: &str) -> Result<()> {
         let shown = printable(&path.display().to_string());
         let place = self.cwd.join(path);
         let file = EnvFile::new(&shown, false);
-        let read = files::read(&place, FILE_MAX, self.patience);
+        let read = files::read(&place, FILE_MAX, self.patience, self.deadline()).await;
         let (bytes, meta) = read.map_err(|why| unread(file, by, &why))?;
         self.read.push((shown.clone(), place));
         let settings = envfile::read(&bytes, file)?;
@@ -33,11 +33,20 @@ impl Sources {
     pub(super) fn implicit_file(&mut self) -> Result<()> {
         let file = EnvFile::new(IMPLICIT, true);
         let place = self.cwd.join(".env");
-        let (bytes, meta) = match open_implicit(&place, file)? {
-            Ok(read) => read,
-            Err(why) => {
-                self.pass_over(&why);
+        // Looked at before it is opened: whoever writes to a pipe would write to a reader that leaves.
+        let found = match std::fs::metadata(&place) {
+            Ok(found) if found.is_file() => found,
+            found => {
+                self.pass_over(&not_regular(&place, found));
                 return Ok(());
+            }
+        };
+        let (bytes, meta) = match files::read_regular(&place, FILE_MAX) {
+            Ok(read) => read,
+            Err(_) if !files::is_ours(&found) => return Err(foreign_file(file)),
+            Err(why) => {
+                let next = tr!("move it elsewhere, or name another file with --env-file");
+                return Err(file.bad(&why).hint(next));
             }
         };
         self.read.push((IMPLICIT.to_owned(), place));
@@ -119,43 +128,16 @@ fn consent() -> Text {
     tr!("`--env-file .env` names the file and so allows it")
 }
 
-/// Reads `./.env`. The inner error tells why it is passed over.
-fn open_implicit(path: &Path, file: EnvFile<'_>) -> Result<Result<(Bytes, Metadata), Text>> {
-    // Looked at before it is opened: whoever writes to a pipe would write to a reader that leaves.
-    let meta = match std::fs::metadata(path) {
-        Ok(meta) => meta,
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Ok(Err(tr!("cannot be reached")));
+/// Why what stands at the place of `./.env` is passed over.
+fn not_regular(place: &Path, found: io::Result<Metadata>) -> Text {
+    match found {
+        #[cfg(unix)]
+        Ok(found) if std::os::unix::fs::FileTypeExt::is_fifo(&found.file_type()) => {
+            tr!("a pipe, which `--env-file .env` reads")
         }
-        Err(_) if path.is_symlink() => return Ok(Err(tr!("a dangling link"))),
-        Err(_) => return Ok(Err(tr!("not found"))),
-    };
-    #[cfg(unix)]
-    if std::os::unix::fs::FileTypeExt::is_fifo(&meta.file_type()) {
-        return Ok(Err(tr!("a pipe, which `--env-file .env` reads")));
-    }
-    if !meta.is_file() {
-        return Ok(Err(tr!("not a regular file")));
-    }
-    let mut options = std::fs::OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        // Should a pipe have taken the file's place meanwhile, this keeps the call from waiting.
-        options.custom_flags(i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0));
-    }
-    let bad = |why| {
-        let next = tr!("move it elsewhere, or name another file with --env-file");
-        file.bad(&why).hint(next)
-    };
-    let opened = match options.open(path) {
-        Ok(opened) => opened,
-        Err(_) if !files::is_ours(&meta) => return Err(foreign_file(file)),
-        Err(error) => return Err(bad(files::why(&error))),
-    };
-    match opened.metadata() {
-        Ok(meta) if meta.is_file() => Ok(Ok((files::slurp(opened, FILE_MAX).map_err(bad)?, meta))),
-        _ => Ok(Err(tr!("not a regular file"))),
+        Ok(_) => tr!("not a regular file"),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => tr!("cannot be reached"),
+        Err(_) if place.is_symlink() => tr!("a dangling link"),
+        Err(_) => tr!("not found"),
     }
 }
