@@ -60,9 +60,7 @@ impl<'a> EnvFile<'a> {
     }
 }
 
-/// Reads a file's bytes: every setting of ours in it, perhaps empty.
-///
-/// Errors and faults show names of ours only.
+/// Reads a file's bytes: every setting of ours in it, perhaps empty. Errors and faults show names of ours only.
 pub(super) fn read(bytes: &[u8], file: EnvFile<'_>) -> Result<Vec<Setting>> {
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         return Err(file.bad(&tr!("is UTF-16")).hint(tr!("save it as UTF-8")));
@@ -83,17 +81,16 @@ pub(super) fn read(bytes: &[u8], file: EnvFile<'_>) -> Result<Vec<Setting>> {
         } else {
             let last = quote_closes(&lines, at).unwrap_or(at);
             misplaced.extend(otherwise_written(lines[at].bytes, number, &ours));
-            let hidden = behind_a_return(lines[at].bytes, number, &ours);
-            let hidden = hidden.chain(swallowed(&lines, at, last, &ours));
-            settings.extend(hidden.take(SETTINGS_MAX + 1));
+            let unseen = unseen_by_others(&lines, at, last, &ours);
+            settings.extend(unseen.take(SETTINGS_MAX + 1));
             at = last + 1;
         }
         if settings.len() + misplaced.len() > SETTINGS_MAX {
             let most = SETTINGS_MAX;
             let error = file.bad(&tr!("has more than {most} settings of crmauth's"; most));
-            let hint =
-                tr!("put fewer accounts into one file, and name the right file with --env-file");
-            return Err(error.hint(hint));
+            return Err(error.hint(tr!(
+                "put fewer accounts into one file, and name the right file with --env-file"
+            )));
         }
     }
     let set: HashSet<String> = settings.iter().map(Setting::variable).collect();
@@ -148,6 +145,7 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
 }
 
 /// A line without its end: `[export] NAME [= VALUE]`.
+#[derive(Clone, Copy)]
 struct Line<'a> {
     bytes: &'a [u8],
     name: &'a [u8],
@@ -218,7 +216,11 @@ impl<'a> Ours<'a> {
         let set = lines.iter().filter(|line| line.value.is_some());
         let set: HashSet<&str> = set.filter_map(Line::name).collect();
         let filled = lines.iter().filter(|line| line.is_filled());
-        let filled: HashSet<String> = filled.filter_map(|line| field(line.name()?)).collect();
+        let fields = filled.filter_map(|line| {
+            let name = names::parse(line.name()?)?;
+            Some(name.target.variable(name.field.name))
+        });
+        let filled: HashSet<String> = fields.collect();
         let mut seeds = BTreeMap::new();
         for spec in provider::specs() {
             let target = Target::new(spec, None);
@@ -254,14 +256,7 @@ impl<'a> Ours<'a> {
     }
 }
 
-/// The variable of the field that a setting of ours gives, in whatever form.
-fn field(variable: &str) -> Option<String> {
-    let name = names::parse(variable)?;
-    Some(name.target.variable(name.field.name))
-}
-
-/// The line on which a foreign quoted value that opens in line `at` ends; `None` where no quote opens, or where
-/// it never closes: then it is a stray one, which ends with its line.
+/// The line in which a foreign quoted value that opens in line `at` ends; a quote that never closes is a stray one.
 fn quote_closes(lines: &[Line], at: usize) -> Option<usize> {
     if lines[at].name.starts_with(b"#") {
         return None;
@@ -281,40 +276,39 @@ fn quote_closes(lines: &[Line], at: usize) -> Option<usize> {
         false
     };
     let later = lines[at + 1..].iter().map(|line| line.bytes);
-    let mut rests = (at..).zip([&value[1..]].into_iter().chain(later));
-    Some(rests.find(|(_, rest)| closes(rest))?.0)
+    let mut rests = std::iter::once(&value[1..]).chain(later);
+    Some(at + rests.position(closes)?)
 }
 
-/// The settings of ours inside a foreign quoted value: other readers would not see them.
-fn swallowed(
+/// The settings of ours that other readers do not see: behind a carriage return in line `first`, where some readers begin
+/// a line and some do not, and inside the foreign quoted value that opens there and ends in line `last`.
+fn unseen_by_others(
     lines: &[Line],
     first: usize,
     last: usize,
     ours: &Ours,
 ) -> impl Iterator<Item = Setting> {
-    let inside = lines.iter().enumerate().take(last + 1).skip(first + 1);
-    inside.filter_map(move |(place, line)| {
-        let key = ours.key(line).filter(|_| line.value.is_some())?;
+    let parts = lines[first].bytes.split(|byte| *byte == b'\r').skip(1);
+    let behind = parts.map(move |part| (first, Line::new(part)));
+    let inside = (first + 1..=last).map(|place| (place, lines[place]));
+    behind.chain(inside).filter_map(move |(place, line)| {
+        let key = ours.key(&line).filter(|_| line.value.is_some())?;
         let (name, at) = (&key.1, first + 1);
-        let hint = tr!("close the quote in line {at}, or move {name} out of it"; at, name);
-        let why = tr!("is inside the quoted value that opens in line {at}"; at);
+        let (why, hint) = match place == first {
+            true => (
+                tr!("follows a carriage return, which does not end a line"),
+                tr!("end the file's lines with LF or CRLF"),
+            ),
+            false => (
+                tr!("is inside the quoted value that opens in line {at}"; at),
+                tr!("close the quote in line {at}, or move {name} out of it"; at, name),
+            ),
+        };
         Some(ours.hidden(place + 1, key, why, hint))
     })
 }
 
-/// The settings of ours behind a lone carriage return, where some readers begin a line and some do not.
-fn behind_a_return(line: &[u8], number: usize, ours: &Ours) -> impl Iterator<Item = Setting> {
-    let parts = line.split(|byte| *byte == b'\r').skip(1).map(Line::new);
-    parts.filter_map(move |part| {
-        let key = ours.key(&part).filter(|_| part.value.is_some())?;
-        let why = tr!("follows a carriage return, which does not end a line");
-        let hint = tr!("end the file's lines with LF or CRLF");
-        Some(ours.hidden(number, key, why, hint))
-    })
-}
-
-/// A setting of ours in a form of some shell's or language's, or beside a character that nobody sees: no reader of env
-/// files takes it.
+/// A setting of ours in a shell's or a language's form, or beside a character that nobody sees: no reader takes it.
 fn otherwise_written(line: &[u8], number: usize, ours: &Ours) -> Option<Setting> {
     const WORDS: &str = " const declare env environ export global let local os process readonly set setenv setx typeset var ";
     let line = std::str::from_utf8(line).ok()?;
@@ -325,9 +319,8 @@ fn otherwise_written(line: &[u8], number: usize, ours: &Ours) -> Option<Setting>
         let before = &line[..line.len() - begun.len()];
         let (word, behind) = begun.split_at(begun.find(|c| !in_name(c))?);
         let option = before.ends_with('-') && word.len() < 3;
-        if word.is_empty()
-            || !option && !WORDS.contains(&format!(" {} ", word.to_ascii_lowercase()))
-        {
+        let is_known = || WORDS.contains(&format!(" {} ", word.to_ascii_lowercase()));
+        if word.is_empty() || !option && !is_known() {
             break (before, word, behind);
         }
         rest = behind;
