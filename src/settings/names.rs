@@ -23,7 +23,6 @@ pub enum Form {
 }
 
 impl Form {
-    /// The forms of a secret.
     pub(super) const ALL: [Self; 3] = [Self::Plain, Self::File, Self::Command];
 
     /// The forms that a field's value may have.
@@ -68,31 +67,26 @@ impl Name {
     }
 }
 
-/// Whether a variable of that name is a setting.
 pub fn is_setting(name: &str) -> bool {
     parse(name).is_some()
 }
 
 /// The system whose settings begin like this variable's name, and what stands behind that.
 pub(super) fn system(variable: &str) -> Option<(&'static Spec, &str)> {
-    let after = |names: &[&str]| after(names, variable);
-    let behind = |spec: &Spec| after(&[spec.id]).or_else(|| after(spec.aliases));
     let mut specs = provider::specs().into_iter();
-    specs.find_map(|spec| Some((spec, behind(spec)?)))
+    specs.find_map(|spec| Some((spec, called(spec).find_map(|name| after(name, variable))?)))
 }
 
-/// What follows one of these names in a variable, in letters of any case.
-pub(super) fn after<'a>(names: &[&str], variable: &'a str) -> Option<&'a str> {
-    names.iter().find_map(|name| {
-        let (start, end) = variable.split_at_checked(name.len())?;
-        (start.eq_ignore_ascii_case(name) && end.starts_with('_')).then_some(end)
-    })
+/// What follows a name in a variable, in letters of any case.
+pub(super) fn after<'a>(name: &str, variable: &'a str) -> Option<&'a str> {
+    let (start, end) = variable.split_at_checked(name.len())?;
+    (start.eq_ignore_ascii_case(name) && end.starts_with('_')).then_some(end)
 }
 
 /// Takes a variable's name apart; `None` for one that is not ours.
 pub(super) fn parse(text: &str) -> Option<Name> {
     let mut specs = provider::specs().into_iter();
-    let (spec, rest) = specs.find_map(|spec| Some((spec, after(&[spec.id], text)?)))?;
+    let (spec, rest) = specs.find_map(|spec| Some((spec, after(spec.id, text)?)))?;
     if text.bytes().any(|byte| byte.is_ascii_lowercase()) {
         return None;
     }
@@ -127,10 +121,10 @@ pub(super) fn is_account(text: &str) -> bool {
 /// Reads `gluo`, an alias, or `gluo@filial`, in letters of any case.
 pub fn target(text: &str) -> Result<Target> {
     let lower = text.to_ascii_lowercase();
-    let mut parts = lower.splitn(2, '@');
-    let (name, account) = (parts.next().unwrap_or_default(), parts.next());
-    let is_called = |spec: &&'static Spec| called(spec).any(|known| known == name);
-    let spec = provider::specs().into_iter().find(is_called);
+    let parts = lower.split_once('@');
+    let (name, account) = parts.map_or((&*lower, None), |(name, account)| (name, Some(account)));
+    let mut specs = provider::specs().into_iter();
+    let spec = specs.find(|spec| called(spec).any(|known| known == name));
     let spec = spec.ok_or_else(|| unknown(name))?;
     if let Some(account) = account.filter(|account| !is_account(account)) {
         let error = if account.is_empty() {
@@ -145,17 +139,20 @@ pub fn target(text: &str) -> Result<Target> {
     Ok(Target::new(spec, account.map(str::to_owned)))
 }
 
+/// A system's name and its aliases.
 fn called(spec: &'static Spec) -> impl Iterator<Item = &'static str> {
     std::iter::once(spec.id).chain(spec.aliases.iter().copied())
 }
 
+/// The same, and names of its product.
+pub(super) fn known(spec: &'static Spec) -> impl Iterator<Item = &'static str> {
+    called(spec).chain(spec.known_as.iter().copied())
+}
+
 /// The system or the account that an unknown name was meant to be.
 pub fn target_meant(name: &str) -> Option<String> {
-    let known = |spec: &'static Spec| {
-        let names = called(spec).chain(spec.known_as.iter().copied());
-        names.map(|name| (name, spec.id))
-    };
-    let known: Vec<_> = provider::specs().into_iter().flat_map(known).collect();
+    let named = |spec: &'static Spec| known(spec).map(|name| (name, spec.id));
+    let known: Vec<_> = provider::specs().into_iter().flat_map(named).collect();
     let of = |name: &str| known.iter().find(|(known, _)| *known == name);
     let id = |(_, id): &(&str, &str)| (*id).to_owned();
     // `gluo-crm` is an alias with a mark in it.
@@ -182,13 +179,13 @@ fn unknown(name: &str) -> Error {
     let several = parts.len() > 1 && parts.iter().all(|part| target(part).is_ok());
     let several = Some(parts.join(" ")).filter(|_| several);
     let all = || nearest(name, ["--all"]).map(str::to_owned);
-    match several.or_else(|| target_meant(name)).or_else(all) {
-        Some(known) => error.hint(tr!("did you mean `{known}`?"; known)),
+    error.hint(match several.or_else(|| target_meant(name)).or_else(all) {
+        Some(known) => tr!("did you mean `{known}`?"; known),
         None => {
             let ids: Vec<&str> = provider::specs().iter().map(|spec| spec.id).collect();
-            error.hint(tr!("the systems are {ids}"; ids = ids.join(", ")))
+            tr!("the systems are {ids}"; ids = ids.join(", "))
         }
-    }
+    })
 }
 
 fn shown(text: &str) -> String {

@@ -12,15 +12,7 @@ use crate::secret::names_secret;
 const SYNONYMS: &str = include_str!("synonyms.txt");
 
 /// crmauth's own variables, behind `CRMAUTH_`, which are read from the environment alone.
-const OWN: [&str; 7] = [
-    "ENV_FILE",
-    "LANG",
-    "STORE",
-    "STORE_ALLOW_PLAIN",
-    "STORE_KEY",
-    "STORE_KEY_CMD",
-    "STORE_KEY_FILE",
-];
+const OWN: &str = "ENV_FILE LANG STORE STORE_ALLOW_PLAIN STORE_KEY STORE_KEY_CMD STORE_KEY_FILE";
 
 /// Options that people take for variables.
 const OPTIONS: [&str; 2] = ["--ca-file", "--timeout"];
@@ -39,10 +31,9 @@ pub fn nearest<N: AsRef<str>>(typed: &str, names: impl IntoIterator<Item = N>) -
         }
         let most = (name.trim_start_matches('-').len() / 3).min(2);
         // Whatever is much longer is not worth the time.
-        let edits = || strsim::osa_distance(typed, name);
-        (letters.abs_diff(name.len()) <= most)
-            .then(edits)
-            .filter(|edits| *edits <= most)
+        let is_near = letters.abs_diff(name.len()) <= most;
+        let edits = is_near.then(|| strsim::osa_distance(typed, name));
+        edits.filter(|edits| *edits <= most)
     };
     let names = names.into_iter();
     let near = names.filter_map(|name| Some((rank(name.as_ref())?, name)));
@@ -89,11 +80,9 @@ fn nearest_variable(
 /// underscores too many or too few before the field are no edits.
 fn meant(variable: &str, target: &Target) -> Option<String> {
     let spec = target.spec;
-    let mut rest = names::after(&[spec.id], variable)
-        .or_else(|| names::after(spec.aliases, variable))
-        .or_else(|| names::after(spec.known_as, variable))?;
+    let mut rest = names::known(spec).find_map(|name| names::after(name, variable))?;
     if let Some(account) = &target.account {
-        rest = names::after(&[account], rest.trim_start_matches('_'))?;
+        rest = names::after(account, rest.trim_start_matches('_'))?;
     }
     let words = spec.all_fields().flat_map(|field| {
         let forms = Form::of(field).iter();
@@ -139,8 +128,8 @@ pub(super) fn may_be_secret(name: &str) -> bool {
 
 /// The variable of crmauth's own that this one is, or was meant to be; or the option.
 pub(super) fn meant_own(variable: &str) -> Option<String> {
-    let rest = names::after(&["CRMAUTH"], variable)?;
-    let words = OWN.into_iter().map(str::to_owned);
+    let rest = names::after("CRMAUTH", variable)?;
+    let words = OWN.split(' ').map(str::to_owned);
     nearest_variable(variable, &rest[1..], "CRMAUTH", words)
 }
 
@@ -167,9 +156,9 @@ impl Unknown {
             let mut seeds = style.seeds();
             seeds.find(|(field, seed)| nearest(&plain, [*seed, field.name]).is_some())
         });
-        let is_known = |spec: &&Spec| names::after(spec.known_as, &variable).is_some();
-        let spec = names::system(&variable).map(|(spec, _)| spec);
-        let spec = spec.or_else(|| provider::specs().into_iter().find(is_known));
+        let begins = |name| names::after(name, &variable).is_some();
+        let mut specs = provider::specs().into_iter();
+        let spec = specs.find(|spec| names::known(spec).any(begins));
         let spec = spec.or(style.filter(|_| seed.is_some()))?;
         let default = Target::new(spec, None);
         let of_seed = || Some(default.variable(seed?.0.name));
