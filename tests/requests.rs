@@ -178,6 +178,9 @@ fn what_cannot_be_sent_is_refused_before_anything_is() {
         (long("-F a[]=1"), "brackets that name no member"),
         (long("-F a=@latin1"), "is not UTF-8 text"),
         (long("-F a=@none"), "none, which -F names, cannot be read"),
+        // The name of the file may come from a variable that is empty.
+        (long("-d @"), "which -d names, cannot be read"),
+        (long("--upload a=@"), "NAME=@FILE"),
         (long("-F a=@- -F b=@-"), "@- is given twice"),
         (long("-d @- --upload b=@-"), "cannot be used with"),
         (long("--upload a=b"), "NAME=@FILE"),

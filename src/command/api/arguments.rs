@@ -251,7 +251,11 @@ impl Field {
     fn read(option: &'static str, typed: &str, run: &Run<'_>) -> Result<Self> {
         let (name, value) = split(option, typed)?;
         let mut bytes = Vec::new();
-        let read = read_data(option, value, run)?.read(&mut bytes, READ_MAX);
+        let part = match value {
+            "@" => Part::bytes(value),
+            _ => read_data(option, value, run)?,
+        };
+        let read = part.read(&mut bytes, READ_MAX);
         read.map_err(|error| unreadable(option, value.strip_prefix('@').unwrap_or(value), error))?;
         let text = String::from_utf8(bytes).map_err(|_| {
             error!(Usage: "{option} {name} is not UTF-8 text"; option, name => hint "--upload sends any file")
@@ -283,7 +287,7 @@ fn split<'a>(option: &str, typed: &'a str) -> Result<(&'a str, &'a str)> {
 
 /// The text itself, the content of @FILE, or stdin.
 fn read_data(option: &str, data: &str, run: &Run<'_>) -> Result<Part> {
-    let Some(name) = data.strip_prefix('@').filter(|name| !name.is_empty()) else {
+    let Some(name) = data.strip_prefix('@') else {
         return Ok(Part::bytes(data));
     };
     let read = || {
