@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crmauth::declaration::Placement;
-use crmauth::sandbox::Event;
+use crmauth::sandbox::Request;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -872,7 +872,7 @@ fn systemsways_user_management_works() {
     let (refused, spaces) = (refused.json(), "O nome do usuário não pode conter espaços");
     let told = (&refused["Status"], &refused["Message"]);
     assert_eq!(told, (&json!("ERROR"), &json!(spaces)));
-    let count = |from: usize, wanted: fn(&Event) -> bool| {
+    let count = |from: usize, wanted: fn(&Request) -> bool| {
         servers.events()[from..]
             .iter()
             .filter(|event| wanted(event))

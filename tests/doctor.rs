@@ -1,7 +1,7 @@
 //! `crmauth status --check` finds out why a target has no session: each cause with its cure, no secret sent and
 //! nobody logged in.
 
-use crmauth::sandbox::Event;
+use crmauth::sandbox::Request;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -99,7 +99,7 @@ fn another_system_at_the_url() {
             assert!(message.contains(&text), "{system}: {message}");
         }
     }
-    let secret = |event: &Event| {
+    let secret = |event: &Request| {
         let sent = [
             &event.path,
             &event.query,

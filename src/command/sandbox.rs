@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::{Run, child, seconds};
 use crate::error::{Result, error};
 use crate::i18n::{Lang, tr};
-use crate::sandbox::{self, Event, Log, Rules, Sandbox};
+use crate::sandbox::{self, Log, Request, Rules, Sandbox};
 use crate::{settings, signals};
 
 /// The only setting of ours that a command keeps: which language its crmauth speaks.
@@ -40,7 +40,7 @@ pub async fn start(ttl: Option<Duration>, log: Log) -> Result<Sandbox> {
 /// Serves until a signal comes, or until CMD ends, whose exit code is returned.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let report = Rc::clone(&run.report);
-    let log = Rc::new(move |event: &Event| report.chat(tr!("{line}"; line = event.line)));
+    let log = Rc::new(move |request: &Request| report.chat(tr!("{line}"; line = request.line)));
     let servers = start(args.ttl, log).await?;
     match args.command.split_first() {
         None => serve(run, &servers).await,

@@ -8,19 +8,24 @@ use serde_json::Value;
 
 use crate::secret::hex;
 
-/// A request without anything of an HTTP crate.
+/// A request, as it was sent, and what came of it.
 #[derive(Clone)]
-pub(super) struct Request {
+pub struct Request {
+    /// The system's id: `gluo`.
+    pub system: &'static str,
     pub method: String,
-    /// As sent, percent-encoding and all.
     pub path: String,
-    /// As sent, without the question mark.
+    /// Without the question mark.
     pub query: String,
-    /// Names in lower case.
+    /// Names in lower case, in the order sent.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
     /// Whether it has begun to act and waits in the middle of it.
-    pub begun: Cell<bool>,
+    pub(super) begun: Cell<bool>,
+    /// Once it is answered, what came of it, for a person: no secret, no token and no hash of one is in it.
+    pub line: String,
+    /// 0 until it is answered.
+    pub status: u16,
 }
 
 /// Parameters in the order sent.
@@ -237,22 +242,18 @@ pub(super) fn shown_path(path: &str) -> String {
     shown.collect::<Vec<_>>().join("/")
 }
 
-fn random(bytes: usize) -> Vec<u8> {
-    let mut bytes = vec![0; bytes];
-    getrandom::fill(&mut bytes).expect("the system has random bytes");
-    bytes
-}
-
 /// So many hex digits nobody can guess, in lower case.
 pub(super) fn random_hex(digits: usize) -> String {
-    let mut text = hex(&random(digits.div_ceil(2)));
+    let mut bytes = vec![0; digits.div_ceil(2)];
+    getrandom::fill(&mut bytes).expect("the system has random bytes");
+    let mut text = hex(&bytes);
     text.truncate(digits);
     text
 }
 
 /// What looks like a JWT; its signature is noise, since these servers know their tokens by heart.
 pub(super) fn jwt(header: &Value, payload: &Value, signature_bytes: usize) -> String {
-    let parts = [header, payload].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
-    let signature = URL_SAFE_NO_PAD.encode(random(signature_bytes));
-    format!("{}.{signature}", parts.join("."))
+    let signature = random_hex(signature_bytes);
+    let parts = [header.to_string(), payload.to_string(), signature];
+    parts.map(|part| URL_SAFE_NO_PAD.encode(part)).join(".")
 }

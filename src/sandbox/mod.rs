@@ -1,8 +1,5 @@
-//! Every system, played on loopback inside the binary: what `crmauth sandbox` and `--sandbox` serve, and
-//! what the tests talk to.
-//!
-//! Each system keeps to what its documents and real servers say; `tests/facts/` holds those facts and a test
-//! replays them here.
+//! Every system, played on loopback inside the binary: what `crmauth sandbox`, `--sandbox` and the tests talk to. Each
+//! keeps to what its documents and real servers say; `tests/facts/` holds those facts, and tests replay them here.
 
 mod message;
 mod server;
@@ -17,36 +14,20 @@ use tokio::net::TcpListener;
 
 pub use gluo::{Errors, Gluo, Mark, Sessions, State, Version};
 pub use hellocloud::{Broken, HelloCloud, Paths, Surroundings, WebServer, Workflow};
-use message::{Request, Response, jwt, pair, random_hex};
+pub use message::Request;
+use message::{Response, jwt, pair, random_hex};
 use server::Server;
 
-/// Who hears of each request.
-pub type Log = Rc<dyn Fn(&Event)>;
-
-/// One request, as it was sent, and what came of it.
-#[derive(Clone)]
-pub struct Event {
-    /// The system's id: `gluo`.
-    pub system: &'static str,
-    /// For a person: no secret, no token and no hash of one is in it.
-    pub line: String,
-    pub method: String,
-    pub path: String,
-    /// Without the question mark.
-    pub query: String,
-    /// Names in lower case, in the order sent.
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
-    pub status: u16,
-}
+/// Who hears of each request, once it is answered.
+pub type Log = Rc<dyn Fn(&Request)>;
 
 /// The running systems. They end with the `LocalSet` that they were started in.
 pub struct Sandbox {
     servers: Vec<Rc<Server>>,
     /// The demo account of each system as variables, `GLUO_URL` and so on.
     pub settings: Vec<(String, String)>,
-    /// Named accounts that show the other ways in: `HELLOCLOUD__MAQUINA__…` with client credentials and
-    /// `ZEEV__ROBO__…` with a permanent token. They take their URLs from the default accounts.
+    /// Named accounts that show the other ways in, `HELLOCLOUD__MAQUINA__…` and `ZEEV__ROBO__…`. They take their URLs
+    /// from the default accounts.
     pub more_settings: Vec<(String, String)>,
 }
 

@@ -16,11 +16,10 @@ use tokio::sync::Notify;
 use tokio::task::spawn_local;
 
 use super::message::shown_path;
-use super::{Event, Log, Request, Response, System};
+use super::{Log, Request, Response, System};
 
 const BODY_MAX: usize = 1024 * 1024;
 
-/// One system and who hears of its requests.
 pub(super) struct Server {
     id: &'static str,
     pub system: Rc<RefCell<dyn System>>,
@@ -67,12 +66,15 @@ impl Server {
         let headers = head.headers.iter();
         let headers = headers.map(|(name, value)| (name.to_string(), text(value)));
         let mut request = Request {
+            system: self.id,
             method: head.method.to_string(),
             path: head.uri.path().to_owned(),
             query: head.uri.query().unwrap_or_default().to_owned(),
             headers: headers.collect(),
             body: Vec::new(),
             begun: Cell::new(false),
+            line: String::new(),
+            status: 0,
         };
         let response = match Limited::new(body, BODY_MAX).collect().await {
             Ok(body) => {
@@ -83,7 +85,7 @@ impl Server {
                 let too_long = error.is::<LengthLimitError>();
                 let status = if too_long { 413 } else { 400 };
                 let response = Response::empty(status).header("Connection", "close");
-                (self.log)(&event(self.id, request, &response));
+                self.tell(request, &response);
                 response
             }
         };
@@ -110,24 +112,16 @@ impl Server {
         self.waiting.set(self.waiting.get() - 1);
         let response = self.system.borrow_mut().answer(&request);
         self.changed.notify_waiters();
-        (self.log)(&event(self.id, request, &response));
+        self.tell(request, &response);
         response
     }
-}
 
-fn event(system: &'static str, request: Request, response: &Response) -> Event {
-    let path = shown_path(&request.path);
-    let (method, status) = (request.method, response.status);
-    let (asked, outcome) = (&response.asked, &response.outcome);
-    Event {
-        system,
-        line: format!("{system} {method} {path}{asked} → {status}{outcome}"),
-        method,
-        path: request.path,
-        query: request.query,
-        headers: request.headers,
-        body: request.body,
-        status,
+    fn tell(&self, mut request: Request, response: &Response) {
+        let (system, method, path) = (self.id, &request.method, shown_path(&request.path));
+        let (status, asked, outcome) = (response.status, &response.asked, &response.outcome);
+        request.line = format!("{system} {method} {path}{asked} → {status}{outcome}");
+        request.status = status;
+        (self.log)(&request);
     }
 }
 

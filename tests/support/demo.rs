@@ -3,7 +3,7 @@
 
 use crmauth::declaration::Spec;
 use crmauth::provider;
-use crmauth::sandbox::Event;
+use crmauth::sandbox::Request;
 
 use super::{Machine, Reply};
 use crate::docs::scenes::Scene;
@@ -32,7 +32,7 @@ pub struct Demo {
     /// What the server answers a request with a dead session: a status and JSON.
     pub dead: (u16, &'static str),
     /// What a request to the sandbox was for: `login`, `renew`, `ask`, or a step of its own.
-    pub purpose: fn(&Event) -> &'static str,
+    pub purpose: fn(&Request) -> &'static str,
     /// What the first login asks the sandbox for.
     pub first_login: &'static [&'static str],
     /// Asks the sandbox at a host whether a token is alive.
@@ -58,7 +58,7 @@ pub fn of(id: &str) -> &'static Demo {
 }
 
 /// What a request is for where a login is one POST and all else is a question.
-pub fn by_method(event: &Event) -> &'static str {
+pub fn by_method(event: &Request) -> &'static str {
     if event.method == "POST" {
         "login"
     } else {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crmauth::sandbox::{self, Event, Gluo, HelloCloud, Rules, Sandbox};
+use crmauth::sandbox::{self, Gluo, HelloCloud, Rules, Sandbox};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -19,7 +19,7 @@ pub const EPOCH: i64 = 1_795_000_000;
 /// The systems until it is dropped.
 pub struct Servers {
     settings: Vec<(String, String)>,
-    events: Arc<Mutex<Vec<Event>>>,
+    events: Arc<Mutex<Vec<sandbox::Request>>>,
     seconds: Arc<AtomicI64>,
     acts: Option<UnboundedSender<Act>>,
     thread: Option<JoinHandle<()>>,
@@ -139,7 +139,7 @@ impl Servers {
     }
 
     /// What the servers have told so far.
-    pub fn events(&self) -> Vec<Event> {
+    pub fn events(&self) -> Vec<sandbox::Request> {
         self.events.lock().expect("no panic").clone()
     }
 

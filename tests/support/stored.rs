@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crmauth::declaration::Ageing;
 use crmauth::provider;
-use crmauth::sandbox::Event;
+use crmauth::sandbox::Request;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -136,7 +136,7 @@ pub fn unseen(entry: &Path, seconds: i64) {
 }
 
 /// What a request was for: `login`, `renew`, `ask`, `partner`, `as`, `challenge`.
-pub fn purpose(event: &Event) -> &'static str {
+pub fn purpose(event: &Request) -> &'static str {
     (demo::of(event.system).purpose)(event)
 }
 
