@@ -1,6 +1,6 @@
 //! `login` and `status --check` name the same cause for what is wrong, and doubt the URL only where it may be wrong.
 
-use crmauth::sandbox::{Broken, Errors, Gluo, HelloCloud, Paths, Version, WebServer};
+use crmauth::sandbox::{Broken, Errors, Gluo, HelloCloud, Paths, Version};
 use serde_json::Value;
 
 use crate::support::sandbox::Servers;
@@ -39,9 +39,7 @@ fn doubts_the_url(text: &str) -> bool {
 fn befall_hellocloud(cloud: &mut HelloCloud, name: &str) {
     let around = &mut cloud.surroundings;
     around.display_errors = name.ends_with("errors shown");
-    if name.ends_with("nginx") {
-        around.web_server = WebServer::Nginx;
-    }
+    around.nginx = name.ends_with("nginx");
     match name.split(", ").next().expect("a name") {
         "in order" | "errors shown" => {}
         "no rewriting" => around.paths = Paths::Plain,

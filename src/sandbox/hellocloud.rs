@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::message::HTML;
 use super::{Account, Request, Response, Rules, System};
 use records::{Record, invalid, modules};
-pub use surroundings::{Broken, Paths, Surroundings, WebServer, Workflow};
+pub use surroundings::{Broken, Paths, Surroundings, Workflow};
 use tokens::{ADMIN, INACTIVE, Login, refuse};
 pub use tokens::{Client, User};
 
@@ -29,7 +29,6 @@ pub(super) const ACCOUNT: Account = &[
 const JSON: &str = "application/json";
 const JSON_API: &str = "application/vnd.api+json";
 
-/// The server, and what stands around it.
 pub struct HelloCloud {
     pub surroundings: Surroundings,
     rules: Rules,
@@ -138,11 +137,15 @@ impl HelloCloud {
                 api(200, &json!({"meta": meta, "data": []}))
             }
             "V8/meta/modules" => api(200, &modules()),
-            "V8/current-user" => match self.acting(user) {
-                Ok(user) => api(200, &current(user)),
-                Err(detail) => invalid(JSON_API, &detail),
+            _ => match (self.acting(user), path) {
+                (Ok(user), "V8/current-user") => api(200, &current(user)),
+                (Err(detail), "V8/current-user") => invalid(JSON_API, &detail),
+                (Err(detail), _) => invalid(JSON, &detail),
+                (Ok(user), _) => {
+                    let admin = user.id == ADMIN;
+                    self.module(request, &parts[2..], admin)
+                }
             },
-            _ => self.module(request, &parts[2..], user),
         }
     }
 }
@@ -168,8 +171,7 @@ fn api(status: u16, body: &Value) -> Response {
 /// The members of a real answer that tell who it is.
 fn current(user: &User) -> Value {
     json!({"data": {
-        "type": "User",
-        "id": user.id,
+        "type": "User", "id": user.id,
         "attributes": {
             "id": user.id, "user_name": user.name, "first_name": "", "last_name": user.name,
             "full_name": user.name, "name": user.name, "date_entered": "11/28/2026 00:12",

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 
 pub use gluo::{Errors, Gluo, Mark, Sessions, State, Version};
-pub use hellocloud::{Broken, HelloCloud, Paths, Surroundings, WebServer, Workflow};
+pub use hellocloud::{Broken, HelloCloud, Paths, Surroundings, Workflow};
 pub use message::Request;
 use message::{Response, jwt, pair, random_hex};
 use server::Server;

@@ -1,6 +1,6 @@
 //! What the sequences do to a server behind its API.
 
-use crmauth::sandbox::{Broken, Errors, Mark, Paths, Surroundings, WebServer, Workflow};
+use crmauth::sandbox::{Broken, Errors, Mark, Paths, Surroundings, Workflow};
 
 use super::*;
 
@@ -160,10 +160,7 @@ fn surroundings(step: &Value) -> Surroundings {
     let on = |name: &str| step[name] == true;
     let word = |name: &str| step[name].as_str();
     Surroundings {
-        web_server: match word("web_server") {
-            Some("nginx") => WebServer::Nginx,
-            _ => WebServer::Apache,
-        },
+        nginx: word("web_server") == Some("nginx"),
         paths: match word("paths") {
             Some("plain") => Paths::Plain,
             Some("try files") => Paths::TryFiles,

@@ -7,7 +7,8 @@ use super::HTML;
 /// The switches. The default is a SuiteCRM with its URL rewriting behind Apache.
 #[derive(Default)]
 pub struct Surroundings {
-    pub web_server: WebServer,
+    /// The web server is an nginx, not an Apache.
+    pub nginx: bool,
     pub paths: Paths,
     /// PHP never sees an Authorization header.
     pub drops_authorization: bool,
@@ -21,13 +22,6 @@ pub struct Surroundings {
     pub display_errors: bool,
     /// What happens behind the saving of a bug.
     pub workflow: Option<Workflow>,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub enum WebServer {
-    #[default]
-    Apache,
-    Nginx,
 }
 
 /// Which paths lead to the API besides `/Api/index.php/…`.
@@ -62,12 +56,10 @@ impl Surroundings {
     /// The path below `Api/` that PHP is asked for, or what the web server says itself.
     pub(super) fn route<'a>(&self, request: &'a Request) -> Result<&'a str, Response> {
         if self.asks_for_password {
-            let page = match self.web_server {
-                WebServer::Nginx => Response::nginx(401, "Authorization Required"),
-                WebServer::Apache => {
-                    let text = "This server could not verify that you may see this document.";
-                    Response::apache(401, "Unauthorized", text)
-                }
+            let text = "This server could not verify that you may see this document.";
+            let page = match self.nginx {
+                true => Response::nginx(401, "Authorization Required"),
+                false => Response::apache(401, "Unauthorized", text),
             };
             return Err(page.header("WWW-Authenticate", "Basic realm=\"Homologacao\""));
         }
@@ -142,9 +134,9 @@ impl Surroundings {
             return Response::new(301, HTML, "")
                 .header("Location", "index.php?action=Login&module=Users");
         }
-        match self.web_server {
-            WebServer::Apache => Response::apache_not_found(),
-            WebServer::Nginx => Response::nginx(404, "Not Found"),
+        match self.nginx {
+            true => Response::nginx(404, "Not Found"),
+            false => Response::apache_not_found(),
         }
     }
 }

@@ -1,5 +1,4 @@
-//! HelloCloud's OAuth 2 server: who gets tokens, and which of them live. Of clients and users it has one of each kind
-//! that a real server treats differently.
+//! HelloCloud's OAuth 2 server: who gets tokens, and which of them live.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -160,7 +159,6 @@ impl HelloCloud {
         }
     }
 
-    /// The client that a token request comes from.
     fn authenticate(&self, grant: &str, request: &Request, fields: &Pairs) -> Answer<&Client> {
         let id = must(fields, "client_id")?;
         if id.is_empty() {
@@ -173,8 +171,8 @@ impl HelloCloud {
             return Err(unknown(&text));
         };
         let may = match grant {
-            MACHINE => client.grant == MACHINE && client.confidential,
-            _ => client.grant == PASSWORD,
+            MACHINE => client.machine && client.confidential,
+            _ => !client.machine,
         };
         if may && last(fields, "client_secret") == Some(&client.secret) {
             return Ok(client);
@@ -260,9 +258,9 @@ pub struct Client {
     pub(super) id: &'static str,
     /// As stored: what was typed into the admin pages is HTML-escaped.
     pub secret: String,
-    /// `MACHINE` or `PASSWORD`, which may refresh too.
-    grant: &'static str,
-    /// Id of the user whose rights a client has that logs in by itself.
+    /// Whether it logs in by itself instead of for a person.
+    machine: bool,
+    /// Id of the user whose rights it has then.
     user: Option<&'static str>,
     pub confidential: bool,
     pub deleted: bool,
@@ -276,40 +274,36 @@ pub struct User {
     pub deleted: bool,
 }
 
-/// Id and secret. The last one is the third as it is stored where its secret was typed into the admin pages.
+/// One of each kind that a real server treats differently: its kind, id and secret. The last one is the third as it is
+/// stored where its secret was typed into the admin pages.
 static CLIENTS: [&str; 7] = [
-    "11111111-1111-4111-8111-111111111111 sandbox-machine-client",
-    "22222222-2222-4222-8222-222222222222 sandbox-password-client",
-    "33333333-3333-4333-8333-333333333333 s&e\"c<r>e't`%+ é:x",
-    "44444444-4444-4444-8444-444444444444 sandbox-userless-client",
-    "55555555-5555-4555-8555-555555555555 sandbox-public-client",
-    "66666666-6666-4666-8666-666666666666 sandbox-other-client",
-    "77777777-7777-4777-8777-777777777777 s&e&quot;c&lt;r&gt;e&#039;t&#096;%+ é:x",
+    "machine 11111111-1111-4111-8111-111111111111 sandbox-machine-client",
+    "password 22222222-2222-4222-8222-222222222222 sandbox-password-client",
+    "machine 33333333-3333-4333-8333-333333333333 s&e\"c<r>e't`%+ é:x",
+    "userless 44444444-4444-4444-8444-444444444444 sandbox-userless-client",
+    "public 55555555-5555-4555-8555-555555555555 sandbox-public-client",
+    "password 66666666-6666-4666-8666-666666666666 sandbox-other-client",
+    "machine 77777777-7777-4777-8777-777777777777 s&e&quot;c&lt;r&gt;e&#039;t&#096;%+ é:x",
 ];
 
 pub(super) fn clients() -> Vec<Client> {
-    let client = |text: &'static str| {
-        let (id, secret) = text.split_once(' ').unwrap_or_default();
+    let client = |row: &'static str| {
+        let (kind, rest) = row.split_once(' ').unwrap_or_default();
+        let (id, secret) = rest.split_once(' ').unwrap_or_default();
         Client {
             id,
             secret: secret.to_owned(),
-            grant: MACHINE,
-            user: Some(ADMIN),
-            confidential: true,
+            machine: kind != "password",
+            user: (kind != "userless").then_some(ADMIN),
+            confidential: kind != "public",
             deleted: false,
         }
     };
-    let mut clients = CLIENTS.map(client);
-    clients[1].grant = PASSWORD;
-    clients[3].user = None;
-    clients[4].confidential = false;
-    clients[5].grant = PASSWORD;
-    clients.into()
+    CLIENTS.map(client).into()
 }
 
-/// Id of the one administrator.
+/// Ids of the one administrator and the one inactive user.
 pub(super) const ADMIN: &str = "1";
-/// Id of the one inactive user.
 pub(super) const INACTIVE: &str = "aaaaaaaa-0000-4000-8000-000000000002";
 
 pub(super) fn users() -> Vec<User> {
