@@ -1,7 +1,6 @@
 //! Gluocrm, a vtiger CRM, installed at the root and in `/crm`: its `webservice.php` and its web interface.
 //!
-//! Spellings, codes, statuses and field orders are those of a real vtiger 8.2 or 7.0 unless a comment says
-//! otherwise.
+//! Spellings, codes, statuses and orders are those of a real vtiger 8.2 or 7.0 unless a comment says otherwise.
 
 mod answer;
 mod login;
@@ -22,11 +21,10 @@ pub use sessions::{Mark, Sessions, State};
 
 pub(super) const ACCOUNT: Account = &["GLUO_USERNAME=admin", "GLUO_ACCESS_KEY=SandboxAdminKey"];
 
-/// Which vtiger, on which PHP.
+/// Which vtiger: 8.2, or 7.0.1 on PHP 7.4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
     Eight,
-    /// 7.0.1 on PHP 7.4.
     Seven,
 }
 
@@ -105,9 +103,8 @@ impl System for Gluo {
         }
         match call.operation {
             "create" if self.slow_creates && self.sessions.state(&call.session) == State::Alive => {
-                if !request.begun.replace(true) {
-                    self.locked.insert(call.session);
-                }
+                request.begun.set(true);
+                self.locked.insert(call.session);
                 false
             }
             "getchallenge" if self.slow_challenges => {

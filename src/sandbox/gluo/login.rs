@@ -104,8 +104,7 @@ impl Gluo {
             Version::Seven => json!({}),
             Version::Eight => json!({
                 "username": escape(user.name),
-                "first_name": escape(user.first_name),
-                "last_name": escape(user.last_name),
+                "first_name": escape(user.first_name), "last_name": escape(user.last_name),
                 "email": "u@sandbox.invalid",
                 "time_zone": "UTC", "hour_format": "24", "date_format": "yyyy-mm-dd",
                 "is_admin": if user.name == "admin" { "on" } else { "off" },

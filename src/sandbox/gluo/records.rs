@@ -1,7 +1,6 @@
 //! Gluocrm's records: made, read, changed and deleted as the recorded servers do it; and its query language, as far as
 //! `SELECT a,b FROM M WHERE a = 'b' AND … ORDER BY … LIMIT 0, 5;` goes.
 
-use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::super::message::{Pairs, last};
@@ -11,9 +10,6 @@ use super::{Gluo, Version};
 
 /// Fields that name another record or a user.
 const REFERENCES: [&str; 4] = ["assigned_user_id", "account_id", "contact_id", "related_to"];
-
-/// What a query without LIMIT gets at most.
-const ROWS_MAX: usize = 100;
 
 type Values = Map<String, Value>;
 
@@ -75,7 +71,8 @@ impl Gluo {
         }
         let (offset, rows) = limit.split_once(',').unwrap_or(("0", limit));
         let offset = offset.trim().parse().unwrap_or(0);
-        let rows = rows.trim().parse().unwrap_or(ROWS_MAX);
+        // A query without LIMIT gets a hundred rows at most.
+        let rows = rows.trim().parse().unwrap_or(100);
         let row = |record: &Record| record.pick(columns.iter().copied().chain(["id"]));
         Ok(found.skip(offset).take(rows).map(row).collect())
     }
@@ -183,7 +180,7 @@ impl Gluo {
     }
 
     fn clock(&self) -> String {
-        let now = Timestamp::from_microsecond(self.rules.now()).unwrap_or_default();
+        let now = (self.rules.clock)();
         now.strftime("%Y-%m-%d %H:%M:%S").to_string()
     }
 }
