@@ -19,7 +19,6 @@ pub(super) const ACCOUNT: Account = &[
 ];
 
 const LIFETIME: i64 = 600;
-const PERMANENT: &str = "sandbox-zeev-permanent-token";
 
 /// Id, name and user name. The password ends with the id.
 type Person = (u32, &'static str, &'static str);
@@ -47,18 +46,15 @@ impl System for Zeev {
         let Some(path) = request.path.strip_prefix("/api/2/tokens") else {
             return refuse(404, "O recurso não foi encontrado");
         };
-        match (request.method.as_str(), path) {
-            ("POST", "" | "/") => self.login(&request.json()),
-            ("GET" | "HEAD", _) => match self.person(request) {
-                None => refuse(401, "Pessoa não autenticada"),
-                Some(person) => match path.strip_prefix("/impersonate/") {
-                    Some(whom) if !whom.is_empty() && !whom.contains('/') => {
-                        self.impersonate(person, whom)
-                    }
-                    None if path.trim_end_matches('/').is_empty() => self.renew(person),
-                    _ => refuse(404, "O recurso não foi encontrado"),
-                },
-            },
+        let parts: Vec<&str> = path.split('/').collect();
+        match (request.method.as_str(), &parts[..], self.person(request)) {
+            ("POST", [""] | ["", ""], _) => self.login(&request.json()),
+            ("GET" | "HEAD", _, None) => refuse(401, "Pessoa não autenticada"),
+            ("GET" | "HEAD", [""] | ["", ""], Some(person)) => self.renew(person),
+            ("GET" | "HEAD", ["", "impersonate", whom], Some(person)) => {
+                self.impersonate(person, whom)
+            }
+            ("GET" | "HEAD", ..) => refuse(404, "O recurso não foi encontrado"),
             _ => refuse(405, "Método não permitido").header("Allow", "GET, POST"),
         }
     }
@@ -117,7 +113,7 @@ impl Zeev {
     /// Whose live token the request carries.
     fn person(&self, request: &Request) -> Option<Person> {
         let token = request.bearer()?;
-        if token == PERMANENT {
+        if token == "sandbox-zeev-permanent-token" {
             return Some(PEOPLE[0]);
         }
         let (person, end) = self.tokens.get(token)?;
