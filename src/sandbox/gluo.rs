@@ -135,9 +135,8 @@ impl Gluo {
     pub fn count(&self, module: &str, field: &str, value: &str) -> usize {
         let records = self.records.values();
         let records = records.filter(|record| record.module.name == module);
-        records
-            .filter(|record| record.values[field] == value)
-            .count()
+        let found = records.filter(|record| record.values[field] == value);
+        found.count()
     }
 
     fn service(&mut self, request: &Request) -> Response {
@@ -173,20 +172,15 @@ impl Gluo {
             let asked = named && !extends;
             return Err(if asked { dead_session() } else { Failure::Null });
         }
-        match call.session.as_str() {
-            session if extends => self.adopt(session),
-            "" => Ok(None),
-            session => self.sessions.open(session),
-        }
-    }
-
-    /// What `extendsession` does to its session: vtiger 8 makes a file for a dead one, without a user.
-    fn adopt(&mut self, session: &str) -> Result<Option<&'static str>> {
-        let looks = self.version == Version::Eight && !session.is_empty();
+        let session = call.session.as_str();
         match self.sessions.state(session) {
-            State::Alive if looks => return self.sessions.open(session),
-            State::Dead if looks => self.sessions.put(session, None),
-            _ => {}
+            _ if !named && !extends => return Ok(None),
+            _ if !extends => return self.sessions.open(session),
+            _ if !named || self.version == Version::Seven => {}
+            State::Alive => return self.sessions.open(session),
+            // vtiger 8 makes a file for it, without a user.
+            State::Dead => self.sessions.put(session, None),
+            State::Poisoned => {}
         }
         Err(refused("AUTHENTICATION_FAILURE", "Authencation Failed"))
     }
@@ -241,11 +235,8 @@ impl Call {
             session: String::new(),
             posted: request.method == "POST",
             query: request.query_pairs(),
-            body: Pairs::new(),
+            body: request.form_pairs(),
         };
-        if call.posted {
-            call.body = request.form_pairs();
-        }
         let mut known = OPERATIONS.split(' ');
         let asked = call.either("operation").to_ascii_lowercase();
         call.operation = known.find(|known| *known == asked).unwrap_or_default();

@@ -52,9 +52,10 @@ impl Request {
         form_pairs(self.query.as_bytes())
     }
 
-    /// The parameters of a form-encoded or multipart body, as PHP's `$_POST`; of any other body, none.
+    /// The parameters of a form-encoded or multipart body, as PHP's `$_POST`; of anything else, none.
     pub fn form_pairs(&self) -> Pairs {
         match self.media_type().as_str() {
+            _ if self.method != "POST" => Pairs::new(),
             "application/x-www-form-urlencoded" => form_pairs(&self.body),
             "multipart/form-data" => self.multipart_pairs().unwrap_or_default(),
             _ => Pairs::new(),

@@ -75,16 +75,15 @@ impl Module {
 
     pub fn fields(&self, version: Version) -> impl Iterator<Item = Field> + use<> {
         let words = self.fields.split(' ');
-        words
-            .filter(move |word| version == Version::Eight || !word.starts_with('+'))
-            .map(|word| {
-                let (name, default) = word.split_once('=').unwrap_or((word, ""));
-                Field {
-                    name: name.trim_matches(['+', '*']),
-                    mandatory: name.ends_with('*'),
-                    default,
-                }
-            })
+        let words = words.filter(move |word| version == Version::Eight || !word.starts_with('+'));
+        words.map(|word| {
+            let (name, default) = word.split_once('=').unwrap_or((word, ""));
+            Field {
+                name: name.trim_matches(['+', '*']),
+                mandatory: name.ends_with('*'),
+                default,
+            }
+        })
     }
 }
 
