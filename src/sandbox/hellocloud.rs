@@ -120,7 +120,7 @@ impl HelloCloud {
             return slim(request, 405, "Method not allowed", &text).header("Allow", allowed);
         }
         if path == "access_token" {
-            return self.token(request);
+            return self.token(request).unwrap_or_else(|refusal| refusal);
         }
         let login = match self.authorize(request) {
             Ok(login) => login,

@@ -85,9 +85,10 @@ impl Surroundings {
         }
         let rewritten = matches!(self.paths, Paths::Rewritten | Paths::SuiteCrm8);
         let known = |path: &&str| *path == "access_token" || path.starts_with("V8/");
-        let short = path.strip_prefix("/Api/").filter(known);
-        let full = path.strip_prefix("/Api/index.php/");
-        let found = full.or(short.filter(|_| rewritten));
+        let short = path
+            .strip_prefix("/Api/")
+            .filter(|path| rewritten && known(path));
+        let found = path.strip_prefix("/Api/index.php/").or(short);
         found.ok_or_else(|| self.web_page(request, path))
     }
 
@@ -110,10 +111,9 @@ impl Surroundings {
 
     /// What PHP writes behind an answer.
     pub(super) fn annotate(&self, path: &str, response: &mut Response) {
-        let refresh = path == "access_token" && response.asked.ends_with("refresh_token");
         let noted = match response.status {
             200 | 201 | 400 => path.starts_with("V8/"),
-            401 => refresh,
+            401 => response.asked.ends_with("refresh_token"),
             _ => false,
         };
         if self.display_errors && noted {

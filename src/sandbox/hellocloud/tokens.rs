@@ -37,16 +37,13 @@ impl Login {
 }
 
 impl HelloCloud {
-    pub(super) fn token(&mut self, request: &Request) -> Response {
-        let fields = match fields(request) {
-            Ok(fields) => fields,
-            Err(page) => return page,
-        };
+    pub(super) fn token(&mut self, request: &Request) -> Answer<Response> {
+        let fields = fields(request)?;
         let asked = last(&fields, "grant_type").unwrap_or_default();
         if ![MACHINE, PASSWORD, "refresh_token"].contains(&asked) {
             let text = "The authorization grant type is not supported by the authorization server.";
             let hint = "Check that all required parameters have been provided";
-            return refuse(400, "unsupported_grant_type", text, hint);
+            return Err(refuse(400, "unsupported_grant_type", text, hint));
         }
         let mut response = match self.grant(asked, request, &fields) {
             Ok(answer) => {
@@ -57,7 +54,7 @@ impl HelloCloud {
             Err(refusal) => refusal,
         };
         response.asked = format!(" grant_type={asked}");
-        response
+        Ok(response)
     }
 
     fn grant(&mut self, grant: &str, request: &Request, fields: &Pairs) -> Answer<Value> {
