@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::Run;
 use crate::declaration::Target;
-use crate::error::{Cause, Error, Result, error};
+use crate::error::{Error, Result, error};
 use crate::files::{self, PrivateFolder};
 use crate::i18n::tr;
 use crate::output::{shell_word, stdout};
@@ -49,20 +49,15 @@ pub fn find(name: &OsStr, run: &Run<'_>) -> Result<PathBuf> {
     }
     Err(match candidates.iter().find(|path| path.exists()) {
         Some(file) if file.is_file() => {
-            let hint = tr!("`chmod +x {file}` makes it executable"; file = line(file));
-            let refused = cannot_start(name, ErrorKind::PermissionDenied.into());
-            Error {
-                hint: Some(hint),
-                ..refused
-            }
+            let refused = error!(NotExecutable: "the command `{name}` cannot be executed"; name = shown =>
+                hint "`chmod +x {file}` makes it executable"; file = line(file));
+            refused.because(ErrorKind::PermissionDenied.into())
         }
         Some(_) => cannot_start(name, ErrorKind::IsADirectory.into()),
         None if here.is_file() => error!(CommandNotFound: "there is no command `{shown}`"; shown =>
             hint "to run the file in this folder, write {here}"; here = line(&here)),
-        None => {
-            error!(CommandNotFound: "there is no command `{shown}`"; shown =>
-                hint "check its name and PATH")
-        }
+        None => error!(CommandNotFound:
+            "there is no command `{shown}`"; shown => hint "check its name and PATH"),
     })
 }
 
@@ -86,8 +81,7 @@ pub fn private_folder(prefix: &str) -> Result<PrivateFolder> {
 /// Why a command that is there cannot be started.
 pub fn cannot_start(name: &OsStr, error: io::Error) -> Error {
     let name = name.to_string_lossy();
-    let what = tr!("the command `{name}` cannot be executed"; name);
-    let refused = Error::new(Cause::NotExecutable, what);
+    let refused = error!(NotExecutable: "the command `{name}` cannot be executed"; name);
     let missing = tr!("the program that loads it is missing: it was built for another system");
     let other = tr!("give the path of a program that this machine can run");
     match error.kind() {
@@ -112,12 +106,8 @@ pub async fn wait(
     let (end, ended) = watch::channel(false);
     let mut masked = pin!(async {
         let Some(report) = mask else { return };
-        let out = pass(report, out, ended.clone(), async |bytes| {
-            stdout::write(bytes).await.is_ok()
-        });
-        let err = pass(report, err, ended, async |bytes| {
-            Report::pass_on(bytes).await.is_ok()
-        });
+        let out = pass(report, out, ended.clone(), stdout::write);
+        let err = pass(report, err, ended, Report::pass_on);
         futures_util::future::join(out, err).await;
     });
     let (mut code, mut printed) = (None, false);
@@ -145,11 +135,11 @@ pub async fn wait(
 }
 
 /// Passes on what comes out of a pipe. Whatever the command has left behind may keep the pipe open for ever.
-async fn pass(
+async fn pass<E>(
     report: &Report,
     pipe: Option<impl AsyncRead + Unpin>,
     mut ended: watch::Receiver<bool>,
-    write: impl AsyncFn(Zeroizing<Vec<u8>>) -> bool,
+    write: impl AsyncFn(Zeroizing<Vec<u8>>) -> Result<(), E>,
 ) {
     let Some(mut pipe) = pipe else { return };
     let (mut mask, mut part) = (report.mask(), vec![0; 64 * 1024]);
@@ -166,11 +156,11 @@ async fn pass(
         if count == 0 {
             break;
         }
-        if !write(mask.pass(&part[..count]).into()).await {
+        if write(mask.pass(&part[..count]).into()).await.is_err() {
             return;
         }
     }
-    write(mask.end().into()).await;
+    let _ = write(mask.end().into()).await;
 }
 
 /// The environment without the settings' secrets, for a command that needs none of them.

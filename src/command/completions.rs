@@ -107,8 +107,7 @@ fn takes_target(arg: &clap::Arg) -> bool {
 /// What is configured or stored here. What cannot be read is left out: an error would spoil the line being typed.
 async fn targets(run: &Run<'_>) -> Vec<Target> {
     let sources = Sources::load(run.environment, &run.global.env_file, PATIENCE).await;
-    let configured = sources.map(|sources| sources.configured());
-    let configured = configured.unwrap_or_default();
+    let configured = sources.map_or(Vec::new(), |sources| sources.configured());
     // One on the network is not asked: here it is no known store.
     let Ok(store) = run.store() else {
         return configured;

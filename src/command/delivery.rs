@@ -109,11 +109,10 @@ impl Delivery {
 /// Begins to replace a file, but none that settings come from.
 pub async fn open(option: &str, path: &Path, sources: &Sources) -> Result<Replacement> {
     if let Some(read) = sources.read_from(path) {
-        let path = path.display();
-        let error = error!(Usage: "{option} {path} would replace {read}, the file that settings come from";
-            option, path, read =>
-            hint "choose another path");
-        return Err(error);
+        return Err(
+            error!(Usage: "{option} {path} would replace {read}, the file that settings come from";
+            option, path = path.display(), read => hint "choose another path"),
+        );
     }
     Replacement::open(path.to_owned()).await
 }

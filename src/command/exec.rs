@@ -3,6 +3,8 @@
 mod token_file;
 
 use std::ffi::OsString;
+#[cfg(unix)]
+use std::os::unix::process::CommandExt as _;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -10,7 +12,7 @@ use futures_util::future::join_all;
 use super::delivery::entry;
 use super::{Run, child, seconds_or_none, target_help, targets};
 use crate::declaration::Target;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::i18n::tr;
 use crate::lifecycle::{Account, Active, Services, Want};
 use crate::output::{Shape, stdout, variables};
@@ -87,7 +89,7 @@ async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
         command.envs(child::direct_loopback(run));
     }
     #[cfg(unix)]
-    std::os::unix::process::CommandExt::arg0(&mut command, name);
+    command.arg0(name);
     if args.token_file {
         return token_file::run(args, run, &logins, name, command).await;
     }
@@ -96,9 +98,11 @@ async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
             command.env(&*name, &*value);
         }
     }
-    // The sandbox's servers end with this process, so it must stay.
+    // The sandbox's servers end with this process, so it must stay. Else it becomes the command, whose own signals,
+    // terminal and exit code are; this returns only if that failed.
+    #[cfg(unix)]
     if servers.is_none() && !args.mask {
-        return Err(replace(name, command));
+        return Err(child::cannot_start(name, command.exec()));
     }
     child::wait(name, command.into(), args.mask.then_some(&run.report)).await
 }
@@ -124,15 +128,4 @@ async fn log_in<'a>(
         }
     }
     Ok((logins.len() == wanted.len()).then_some(logins))
-}
-
-/// Becomes the command: signals, terminal and exit code are its own. Returns only if that failed.
-#[cfg(unix)]
-fn replace(name: &OsString, mut command: std::process::Command) -> Error {
-    child::cannot_start(name, std::os::unix::process::CommandExt::exec(&mut command))
-}
-
-#[cfg(not(unix))]
-fn replace(name: &OsString, _: std::process::Command) -> Error {
-    child::cannot_start(name, std::io::ErrorKind::Unsupported.into())
 }

@@ -47,15 +47,16 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         true => interruptible(None, services.endable()).await?,
         false => Vec::new(),
     };
-    let of_all = stored.iter().map(|stored| -> (String, Pending<'_, Ended>) {
+    let mut ends: Vec<(String, Pending<'_, Ended>)> = Vec::new();
+    for stored in &stored {
         let end = end_stored(&services, &sources, stored, args);
-        (label(stored), Box::pin(end))
-    });
-    let of_named = named.iter().map(|target| -> (String, Pending<'_, Ended>) {
+        ends.push((label(stored), Box::pin(end)));
+    }
+    for target in &named {
         let end = end(&services, &sources, target, args);
-        (target.to_string(), Box::pin(end))
-    });
-    let mut outcomes = futures_util::stream::iter(of_all.chain(of_named).enumerate())
+        ends.push((target.to_string(), Box::pin(end)));
+    }
+    let mut outcomes = futures_util::stream::iter(ends.into_iter().enumerate())
         .map(|(place, (label, end))| async move { (place, label, end.await) })
         .buffer_unordered(AT_ONCE.into());
     let mut record = Record::default();
@@ -82,7 +83,7 @@ struct Record {
     exit: u8,
     objects: Vec<(usize, Value)>,
     /// The words that were printed, with what they mean.
-    words: BTreeMap<&'static str, Option<Text>>,
+    words: BTreeMap<&'static str, Text>,
     /// Why no more lines are written. The other sessions are ended nevertheless.
     unwritten: Option<Error>,
 }
@@ -92,7 +93,7 @@ impl Record {
         match outcome {
             Ok(ended) => {
                 let (word, meaning) = told(ended);
-                self.words.insert(word, meaning);
+                self.words.extend(meaning.map(|meaning| (word, meaning)));
                 let object = json!({ "target": label, "outcome": word });
                 self.objects.push((place, object));
                 if ended == Some(Revocation::StillAlive) {
@@ -145,8 +146,7 @@ impl Record {
             run.print_json(objects.collect()).await?;
         } else if run.report.is_at_terminal() {
             for (word, meaning) in self.words {
-                let meaning = meaning.map(|meaning| tr!("{word}: {meaning}"; word, meaning));
-                meaning.into_iter().for_each(|text| run.report.aside(text));
+                run.report.aside(tr!("{word}: {meaning}"; word, meaning));
             }
         }
         Ok(self.exit)

@@ -324,10 +324,8 @@ pub fn missing_argument(argument: &str, form: &str, verb: &str) -> Error {
 /// The help of an argument that names a target.
 pub fn target_help() -> String {
     let ids: Vec<&str> = provider::specs().iter().map(|spec| spec.id).collect();
-    format!(
-        "A system ({}), or an account of it: gluo@filial",
-        ids.join(", ")
-    )
+    let ids = ids.join(", ");
+    format!("A system ({ids}), or an account of it: gluo@filial")
 }
 
 /// A batch's exit code with one more: 0 if all went well, the failures' own code if they agree, else 1.

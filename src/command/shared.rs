@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::Run;
 use crate::declaration::is_on;
-use crate::error::{Cause, Error, Result, error};
+use crate::error::{Error, Result, error};
 use crate::i18n::tr;
 use crate::store::Store;
 use crate::store::redis::{RedisStore, RedisUrl, make_key};
@@ -23,9 +23,8 @@ pub(super) fn is_shared(place: &str) -> bool {
 impl Run<'_> {
     /// The store at a place that comes from the option or the variable `name`.
     pub async fn shared_store(&self, name: &str, place: &str, trust: Rc<Trust>) -> Result<Store> {
-        let bad = |name: &str, why| error!(BadSetting: "{name} {why}"; name, why);
         let place = RedisUrl::parse(place).map_err(|why| {
-            bad(name, why).hint(tr!("it looks like rediss://USER:PASSWORD@HOST:6379/0"))
+            error!(BadSetting: "{name} {why}"; name, why => hint "it looks like rediss://USER:PASSWORD@HOST:6379/0")
         })?;
         let password = place.password.iter();
         password.for_each(|password| self.report.learn(password));
@@ -35,10 +34,9 @@ impl Run<'_> {
             return Err(error);
         }
         let Some(key) = self.environment.secret(KEY, self.global.timeout).await? else {
-            let (key, hint) = (KEY, make_key());
-            let why =
-                tr!("{key} is not set, but sessions in {place} must be encrypted"; key, place);
-            return Err(Error::new(Cause::MissingSetting, why).hint(hint));
+            let missing = error!(MissingSetting:
+                "{key} is not set, but sessions in {place} must be encrypted"; key = KEY, place);
+            return Err(missing.hint(make_key()));
         };
         self.report.learn(&key);
         let allow_plain = self.environment.get(ALLOW_PLAIN)?.is_some_and(is_on);

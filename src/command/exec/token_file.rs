@@ -35,22 +35,20 @@ pub(super) async fn run(
     mut command: std::process::Command,
 ) -> Result<u8> {
     let folder = child::private_folder("crmauth-exec-")?;
-    let mut files = Vec::new();
+    let mut upkeep = Vec::new();
     for login in logins {
         let path = folder.path().join(login.target().variable("TOKEN"));
         write(&path, &login.session)?;
         command.env(login.target().variable("TOKEN_FILE"), &path);
         command.env(login.target().variable("URL"), login.url().to_string());
-        files.push((login, path));
+        upkeep.push(keep_fresh(args, run, login, path));
     }
-    let files = files.into_iter();
-    let upkeep = join_all(files.map(|(login, path)| keep_fresh(args, run, login, path)));
     let mask = args.mask.then_some(&*run.report);
     let mut ended = pin!(child::wait(name, command.into(), mask));
     tokio::select! {
         biased;
         code = &mut ended => code,
-        _ = upkeep => ended.await,
+        _ = join_all(upkeep) => ended.await,
     }
 }
 
@@ -58,19 +56,17 @@ pub(super) async fn run(
 async fn keep_fresh(args: &Args, run: &Run<'_>, login: &Active<'_>, path: PathBuf) {
     let target = login.target();
     let mut session = login.session.clone();
-    let (mut pause, mut margin) = due(&session, target, args.min_ttl);
+    let [mut pause, mut margin] = due(&session, target, args.min_ttl);
     let mut failures = 0;
     loop {
         let fresh = match wait(login, &session, pause).await {
             Some(newer) => Ok(*newer),
             None => {
+                let (suspect, dead) = (Box::new(session.clone()), false);
                 let want = match target.spec.ageing {
                     Ageing::Fixed => Want::Usable(margin),
                     // The server is asked, and the session is replaced only if it is dead, stored or not.
-                    _ => {
-                        let (suspect, dead) = (Box::new(session.clone()), false);
-                        Want::InsteadOf { suspect, dead }
-                    }
+                    _ => Want::InsteadOf { suspect, dead },
                 };
                 let login = login.account.again().session(&want).await;
                 login.map(|login| login.session)
@@ -78,7 +74,7 @@ async fn keep_fresh(args: &Args, run: &Run<'_>, login: &Active<'_>, path: PathBu
         };
         match fresh.and_then(|fresh| write(&path, &fresh).map(|()| fresh)) {
             Ok(fresh) => {
-                (pause, margin) = due(&fresh, target, args.min_ttl);
+                [pause, margin] = due(&fresh, target, args.min_ttl);
                 session = fresh;
                 failures = 0;
             }
@@ -128,17 +124,16 @@ fn until_next_try(error: &Error, failures: u32) -> Duration {
 }
 
 /// How long a session can be left alone, and how long the next one must then last.
-fn due(session: &Session, target: &Target, min_ttl: Duration) -> (Duration, Duration) {
+fn due(session: &Session, target: &Target, min_ttl: Duration) -> [Duration; 2] {
     match (target.spec.ageing, session.expires_at) {
         (Ageing::Idle { ask_after } | Ageing::SingleSeat { ask_after }, _) => {
-            (Duration::from_secs(u64::from(ask_after)), Duration::ZERO)
+            [Duration::from_secs(ask_after.into()), Duration::ZERO]
         }
-        (Ageing::Fixed, None) => (Duration::MAX, Duration::ZERO),
+        (Ageing::Fixed, None) => [Duration::MAX, Duration::ZERO],
         (Ageing::Fixed, Some(end)) => {
             let margin = session.margin(end, min_ttl).max(SignedDuration::ZERO);
             let left = end.duration_since(Timestamp::now()).saturating_sub(margin);
-            let [left, margin] = [left, margin].map(|time| time.try_into().unwrap_or_default());
-            (left, margin)
+            [left, margin].map(|time| time.try_into().unwrap_or_default())
         }
     }
 }
@@ -169,7 +164,7 @@ mod tests {
         if let Some(lifetime) = lifetime {
             session.lasts(SignedDuration::from_secs(lifetime));
         }
-        let (pause, margin) = due(&session, &target, Duration::from_secs(min_ttl));
+        let [pause, margin] = due(&session, &target, Duration::from_secs(min_ttl));
         (pause.as_secs_f64().round() as u64, margin.as_secs_f64())
     }
 
