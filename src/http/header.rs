@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
-use hyper::header::{AsHeaderName, HeaderMap, HeaderName, LOCATION};
+use hyper::header::{AsHeaderName, HeaderMap, HeaderName};
 use jiff::Timestamp;
 use url::{Position, Url};
 
@@ -13,8 +13,14 @@ use crate::i18n::{Text, tr};
 /// else, in words: `a javascript: address`.
 pub type Place = Result<String, Text>;
 
-pub(super) fn text_header(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
+pub(super) fn text_header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
+}
+
+/// A header in which some servers write names of other scripts as they are.
+pub(super) fn readable(headers: &HeaderMap, name: impl AsHeaderName) -> Option<Cow<'_, str>> {
+    let value = headers.get(name)?;
+    Some(String::from_utf8_lossy(value.as_bytes()))
 }
 
 /// Whether what `Content-Encoding` or `Transfer-Encoding` names is a compression. PHP programs and gateways name other
@@ -48,12 +54,6 @@ pub fn retry_after(text: &str, server_now: Option<Timestamp>) -> Option<u64> {
     let wait = then.duration_since(now).unwrap_or_default();
     // Rounded up: no request is sent before the date.
     Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
-}
-
-/// Where a redirect points, as it came; some servers write names of other scripts as they are.
-pub(super) fn place_in(headers: &HeaderMap) -> Option<Cow<'_, str>> {
-    let place = headers.get(LOCATION)?;
-    Some(String::from_utf8_lossy(place.as_bytes()))
 }
 
 /// Where a redirect points, without the parts that must not be shown.

@@ -27,7 +27,7 @@ use crate::report::Report;
 use crate::secret::{BLANK, names_secret};
 use connect::{Connection, NoAddress, Route, is_private, lookup};
 use failure::{Failure, Outcome, by_proxy, by_way_of, explain};
-use header::compresses;
+use header::{compresses, readable};
 use heads::Head;
 use proxy_url::ProxyUrl;
 use response::{Response, compressed, host_of};
@@ -295,9 +295,7 @@ impl Channel<'_> {
 
 /// Tells the refusal of a proxy from the server's, where the proxy says that it is its own: Squid's header, and RFC 9209's.
 fn refused_by_proxy(url: &Url, status: u16, headers: &HeaderMap, proxy: &str) -> Result<()> {
-    // A proxy may say why in any bytes.
-    let told = headers.get("proxy-status").map(HeaderValue::as_bytes);
-    let told = String::from_utf8_lossy(told.unwrap_or_default());
+    let told = readable(headers, "proxy-status").unwrap_or_default();
     let own = headers.contains_key("x-squid-error") || told.contains("error=");
     if status < 400 || status != 407 && !own {
         return Ok(());

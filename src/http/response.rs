@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{self, CONTENT_ENCODING, HeaderMap};
+use hyper::header::{self, CONTENT_ENCODING, HeaderMap, LOCATION};
 use hyper::{Method, StatusCode, Version};
 use jiff::Timestamp;
 use url::{Position, Url};
 
 use super::Request;
 use super::body::Body;
-use super::header::{Place, compresses, http_date, location, place_in, retry_after, text_header};
+use super::header::{Place, compresses, http_date, location, readable, retry_after, text_header};
 use super::heads;
 use super::stream::Payload;
 use crate::error::{Cause, Error, Result, error, innermost};
@@ -68,7 +68,7 @@ impl Response {
             path: request.path(),
             head_only: request.method == Method::HEAD,
             status: head.status.as_u16(),
-            location: place_in(&headers).map(|place| location(url, &place)),
+            location: readable(&headers, LOCATION).map(|place| location(url, &place)),
             retry_after: wait.and_then(|value| retry_after(value, date)),
             date,
             version: head.version,
@@ -107,7 +107,7 @@ impl Response {
 
     /// Whether it is a redirect whose address contains a text, be it a URL or not.
     pub fn leads_to(&self, text: &str) -> bool {
-        let place = place_in(&self.headers);
+        let place = readable(&self.headers, LOCATION);
         (300..400).contains(&self.status) && place.is_some_and(|place| place.contains(text))
     }
 
