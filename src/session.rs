@@ -1,7 +1,6 @@
 //! A session: the token, whose it is, how long it lasts, and what else the server said.
 
 use std::fmt;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -11,7 +10,6 @@ use crate::error::{Cause, Error, Result};
 use crate::i18n::tr;
 use crate::secret::Secret;
 
-/// The longest token that is accepted, in bytes.
 pub const TOKEN_MAX: usize = 8192;
 
 /// A lifetime above this many seconds is no lifetime but a mistake: ten years.
@@ -19,7 +17,6 @@ const LIFETIME_MAX: f64 = 10.0 * 365.25 * 86_400.0;
 
 #[derive(Debug, Clone)]
 pub struct Session {
-    /// What later requests carry.
     pub token: Secret,
     /// The server's or the protocol's name for the kind of token: `Bearer`, `session`.
     pub token_type: String,
@@ -54,7 +51,7 @@ impl Session {
     }
 
     /// How long before its end a session in use is renewed: `min_ttl`, or half its life where that is shorter.
-    pub fn margin(&self, end: Timestamp, min_ttl: Duration) -> SignedDuration {
+    pub fn margin(&self, end: Timestamp, min_ttl: std::time::Duration) -> SignedDuration {
         let half = end.duration_since(self.obtained_at) / 2;
         SignedDuration::try_from(min_ttl).map_or(half, |wanted| wanted.min(half))
     }

@@ -3,17 +3,14 @@
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::sync::oneshot;
-
 /// Does work on another thread. An error means that the system gives none: a limit of the user's, or of a container's.
 pub async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
-    let (sender, receiver) = oneshot::channel();
+    let (sender, receiver) = tokio::sync::oneshot::channel();
     // Neither `thread::spawn` nor tokio's pool: both panic where there is no thread to be had.
     std::thread::Builder::new().spawn(move || drop(sender.send(work())))?;
     receiver.await.map_err(io::Error::other)
 }
 
-/// The addresses of a host.
 #[cfg(not(target_env = "musl"))]
 pub async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let name = host.to_owned();

@@ -116,7 +116,7 @@ impl Record {
 
     /// Removes entries that cannot be read: a failure, unless the servers were not to be asked (`local`).
     async fn discard(&mut self, services: &Services, run: &Run<'_>, local: bool) -> Result<()> {
-        match services.discard().await? {
+        match services.store.discard(services.deadline()).await? {
             0 => {}
             count if local => run.report.warn_of_all([tr!(
                 "{count} stored entries could not be read and were removed"; count)]),

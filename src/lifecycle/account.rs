@@ -12,7 +12,6 @@ use crate::error::{Cause, Error, Result, error};
 use crate::i18n::{self, Text, tr};
 use crate::provider::{self, Context, Life, Provider, Revocation, Role, System};
 use crate::report::Busy;
-use crate::secret::Secret;
 use crate::session::Session;
 use crate::settings::{self, Form, Plan, Setting, Sources};
 use crate::store::{Entry, Key, Lock, Store};
@@ -27,7 +26,6 @@ pub struct Account<'a> {
     pub(super) key: Key,
     /// The settings that no `_CMD` has to be run for: enough for requests without credentials.
     pub(super) known: Settings,
-    /// All settings, once the commands have been run.
     revealed: OnceCell<Settings>,
     pub(super) started: Timestamp,
     pub(super) deadline: Instant,
@@ -44,10 +42,10 @@ impl<'a> Account<'a> {
         let role = role(target, person).map_err(|error| error.target(&target.to_string()))?;
         let deadline = services.deadline();
         let plan = settings::find(target, sources).await;
-        let is_missing = |error: &Error| error.cause == Cause::MissingSetting;
-        if plan
+        let error = plan
             .as_ref()
-            .map_or_else(is_missing, |plan| plan.missing.is_some())
+            .map_or_else(Some, |plan| plan.missing.as_ref());
+        if error.is_some_and(|error| error.cause == Cause::MissingSetting)
             && let Some(url) = sources.without_credentials(target)
             && let Some(account) = Self::handed_over(services, sources, target, &role, url).await?
         {
@@ -96,7 +94,6 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// The account of a session that is handed over to a target without credentials.
     pub fn to_hand_over(
         services: &'a Services,
         target: &Target,
@@ -205,7 +202,7 @@ impl<'a> Account<'a> {
     }
 
     /// All that the role's login is made with but the URL, which is a part of the key.
-    pub(super) fn login_settings(&self) -> Vec<(&'static str, Form, Secret)> {
+    pub(super) fn login_settings(&self) -> Vec<(&'static str, Form, crate::secret::Secret)> {
         let used = self.used().filter(|found| found.field.kind != Kind::Url);
         let login = used.map(|found| (found.field.name, found.form, found.text.clone()));
         login.collect()
@@ -244,7 +241,6 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// What the provider works with: all settings, or those that are known.
     pub(super) fn context<'s>(&'s self, settings: &'s Settings) -> Context<'s> {
         let mut channel = self.services.channel(&self.known);
         channel.deadline = self.deadline;
@@ -304,7 +300,6 @@ impl<'a> Account<'a> {
     }
 }
 
-/// A target of which nothing but the URL is known.
 fn bare(target: Target, url: BaseUrl, missing: Option<Error>) -> Plan {
     let found = Vec::new();
     Plan {

@@ -1,11 +1,7 @@
 //! Stores a session that was obtained elsewhere.
 
-use std::collections::BTreeMap;
-
 use super::account::Account;
-use super::freshness::Stale;
 use super::obtain::{Active, Part};
-use super::shared::overtaken;
 use crate::error::{Cause, Error, Result, error};
 use crate::i18n::{Text, tr};
 use crate::provider::Life;
@@ -44,18 +40,18 @@ impl<'a> Account<'a> {
                 return Err(error);
             }
             Life::Dead => return Err(dead(tr!("{origin} says that the session is dead"; origin))),
-            Life::Busy => self.warn(Stale::Busy.text()),
+            Life::Busy => self.warn(super::freshness::Stale::Busy.text()),
             Life::Unknown => {
                 let text = tr!("the server has no way to say whether the session is alive");
                 self.warn(text);
             }
         }
-        let entry = self.entry(session.clone(), BTreeMap::new());
+        let entry = self.entry(session.clone(), std::collections::BTreeMap::new());
         let write = async |lock: &Lock| lock.write(&entry).await;
         match self.locked(self.deadline, write).await? {
             Written::Stored => Ok(()),
             Written::NotKept => Err(dead(tr!("the session has already ended and is not stored"))),
-            Written::Overtaken => Err(overtaken()),
+            Written::Overtaken => Err(super::shared::overtaken()),
         }
     }
 }

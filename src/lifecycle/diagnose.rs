@@ -4,24 +4,17 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::Instant;
 
 use super::account::Account;
-use super::freshness::Stale;
-use super::services::Services;
 use crate::declaration::{BaseUrl, Settings};
 use crate::error::{Cause, Error, Result, error};
-use crate::files;
-use crate::http::response::Response;
 use crate::http::{Channel, Request};
 use crate::i18n::{self, Text, span, tr};
 use crate::provider::{self, Life, Match, Provider, System};
-use crate::store::Lock;
 
 /// A clock that is off by more than this explains what goes wrong with sessions.
 const SKEW: SignedDuration = SignedDuration::from_secs(300);
 
-/// A person waits for what a look at a URL says.
 const LOOK: Duration = Duration::from_secs(10);
 
 impl Account<'_> {
@@ -35,7 +28,7 @@ impl Account<'_> {
             Some(Life::Broken) => error!(NoSession:
                 "the server fails whenever it is asked with the session" =>
                 hint "`crmauth token {target}` gets a new one"; target),
-            Some(Life::Busy) => Error::new(Cause::NoSession, Stale::Busy.text()).hint(tr!(
+            Some(Life::Busy) => Error::new(Cause::NoSession, super::freshness::Stale::Busy.text()).hint(tr!(
                 "wait for that request; each job that logs in for itself has a session of its own"
             )),
             _ => match self.examine().await {
@@ -46,7 +39,6 @@ impl Account<'_> {
         error.target(&target.to_string())
     }
 
-    /// The cause where the server is in order, and the next step.
     fn told_by(&self, look: Match, stored: bool) -> Error {
         let (target, url) = (self.target(), &self.plan.url);
         let why = match (look, stored) {
@@ -78,8 +70,8 @@ impl Account<'_> {
         }
         if let Some(probe_user) = self.provider.probe().probe_user {
             // Nobody else's login is disturbed: if one is under way, it is known why there is no session.
-            let quarter = Instant::now() + self.services.timeout / 4;
-            let probe = async |_: &Lock| probe_user(&context).await;
+            let quarter = tokio::time::Instant::now() + self.services.timeout / 4;
+            let probe = async |_: &crate::store::Lock| probe_user(&context).await;
             self.locked(self.deadline.min(quarter), probe).await?;
         }
         compare_clocks(date)?;
@@ -117,7 +109,7 @@ impl Account<'_> {
     }
 }
 
-impl Services {
+impl super::services::Services {
     /// Looks what answers at a URL before anybody types a secret for it: what is wrong, if anything is, and the URL
     /// near it that seems to be meant.
     pub async fn look(&self, settings: &Settings) -> Result<Option<Lost>> {
@@ -125,7 +117,7 @@ impl Services {
         let text = tr!("checking what answers at the URL");
         let _busy = self.report.busy(target, text);
         let channel = Channel {
-            deadline: files::deadline(timeout),
+            deadline: crate::files::deadline(timeout),
             timeout,
             ..self.channel(settings)
         };
@@ -229,7 +221,7 @@ async fn knock(system: System, channel: &Channel<'_>, url: &BaseUrl) -> Result<L
 }
 
 /// What an answer says is wrong, whatever system was asked for; a login would say the same.
-fn told(system: System, answer: &Response) -> Option<Error> {
+fn told(system: System, answer: &crate::http::response::Response) -> Option<Error> {
     let in_front = answer.refused_in_front(system.spec().refuses_in_json);
     let tells = match answer.status {
         200 => answer.body.trim_ascii().is_empty() || answer.crashed(),
@@ -239,7 +231,6 @@ fn told(system: System, answer: &Response) -> Option<Error> {
     in_front.or_else(|| tells.then(|| answer.object().err())?)
 }
 
-/// Whether this machine and the server agree on the time.
 fn compare_clocks(server: Option<Timestamp>) -> Result<()> {
     let Some(server) = server else { return Ok(()) };
     let ahead = server.duration_since(Timestamp::now());
@@ -247,13 +238,12 @@ fn compare_clocks(server: Option<Timestamp>) -> Result<()> {
         return Ok(());
     }
     let skew = span(ahead.abs().as_secs());
-    let error = match ahead.is_positive() {
-        true => error!(Clock: "this machine's clock is {skew} behind the server's"; skew),
-        false => error!(Clock: "this machine's clock is {skew} ahead of the server's"; skew),
+    let hint = tr!("set the clock, best by NTP, or tell the server's administrator");
+    let why = match ahead.is_positive() {
+        true => tr!("this machine's clock is {skew} behind the server's"; skew),
+        false => tr!("this machine's clock is {skew} ahead of the server's"; skew),
     };
-    Err(error.hint(tr!(
-        "set the clock, best by NTP, or tell the server's administrator"
-    )))
+    Err(Error::new(Cause::Clock, why).hint(hint))
 }
 
 /// Adds the next step where whoever failed knew none. `url` is the variable that the base URL is set by, or would be.
@@ -270,7 +260,6 @@ fn with_next_step(
     let hint = match error.cause {
         Cause::Closed if plain => tr!(
             "try again later; if the server speaks TLS, {url} must begin with https://"; url),
-        // So web servers refuse what is not TLS at a port of theirs for that.
         Status if plain && error.http_status == Some(400) && !own => tr!(
             "if the server speaks TLS, {url} must begin with https://"; url),
         Cause::Refused => tr!("check {settings}"; settings = credentials()),

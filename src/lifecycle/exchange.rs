@@ -1,7 +1,5 @@
 //! A request of the user's own with the session where the system wants it, and what its answer says of the session.
 
-use url::Url;
-
 use super::account::Account;
 use super::obtain::{Active, Part, Want};
 use crate::declaration::{BaseUrl, Placement, Target};
@@ -10,7 +8,6 @@ use crate::http::Request;
 use crate::http::response::Response;
 use crate::i18n::tr;
 use crate::provider::{Judgement, Provider};
-use crate::secret::percent;
 
 /// How much of an answer is held back until it is known whether it refuses the session, in bytes. Refusals are short,
 /// but PHP may print a lot before them.
@@ -133,7 +130,6 @@ impl<'a> Active<'a> {
         self.account.target()
     }
 
-    /// Where it is stored, if this run has stored it in a store that outlives the run.
     pub fn stored_in(&self) -> Option<String> {
         (self.part == Part::Kept).then(|| self.account.store().place())
     }
@@ -143,7 +139,7 @@ impl<'a> Active<'a> {
     }
 
     /// The URL of a path below the target's URL, with the session where it is a part of that.
-    pub fn place(&self, path: &str) -> Url {
+    pub fn place(&self, path: &str) -> url::Url {
         let token = self.session.token.expose();
         match self.target().spec.placement {
             Placement::Bearer => self.url().join(path),
@@ -152,7 +148,9 @@ impl<'a> Active<'a> {
                 url.query_pairs_mut().append_pair(name, token);
                 url
             }
-            Placement::Path => self.url().join(&path.replace("{session}", &percent(token))),
+            Placement::Path => self
+                .url()
+                .join(&path.replace("{session}", &crate::secret::percent(token))),
         }
     }
 
@@ -168,49 +166,38 @@ impl Account<'_> {
         self.warn(tr!("there is a new session now, but the request is not repeated, since it may have taken effect"));
     }
 
-    /// Sends a request with a session to the target's origin, and judges the session by the answer.
-    pub async fn try_once(&self, request: &Request) -> Result<Answer> {
-        let response = self.open(request).await?;
-        Ok(self.judged(response, request.changes()).await)
-    }
-
     /// Sends a request to the target's origin and reads the head of its answer.
     pub async fn open(&self, request: &Request) -> Result<Response> {
         let channel = self.services.channel(&self.known);
         let opened = channel.open(request).await;
-        let changes = request.changes();
-        opened.map_err(|error| doubt(self.explain(error), changes))
+        opened.map_err(|error| doubt(self.explain(error), request.changes()))
     }
 
-    /// Reads of an answer what must be held back. One that is cut short or longer than that does not refuse the session.
-    /// `changes` as in [`Answer`].
-    async fn judged(&self, response: Response, changes: bool) -> Answer {
-        let mut answer = Answer {
-            changes,
-            ..Answer::sessionless(response)
-        };
+    /// Sends a request with a session, and judges the session by as much of the answer as must be held back. One that
+    /// is cut short or longer than that does not refuse the session.
+    pub async fn try_once(&self, request: &Request) -> Result<Answer> {
+        let mut answer = Answer::sessionless(self.open(request).await?);
+        answer.changes = request.changes();
         let mut ended = false;
-        loop {
+        while answer.broken.is_none() {
             let response = &mut answer.response;
             if response.body.len() > HELD_BACK_MAX {
                 answer.whole = false;
-                return answer;
+                break;
             }
             if let Some(judgement) = self.provider.judge(response, ended) {
                 answer.judgement = judgement;
-                return answer;
+                break;
             }
             if ended {
-                return answer;
+                break;
             }
             match response.next().await {
                 Ok(Some(part)) => response.body.extend_from_slice(&part),
                 Ok(None) => ended = true,
-                Err(error) => {
-                    answer.broken = Some(error);
-                    return answer;
-                }
+                Err(error) => answer.broken = Some(error),
             }
         }
+        Ok(answer)
     }
 }

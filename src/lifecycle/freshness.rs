@@ -16,7 +16,6 @@ use crate::store::{Entry, Found};
 /// A renewal that needs the session alive is not tried in its last moment.
 const RENEWAL_MARGIN: SignedDuration = SignedDuration::from_secs(2);
 
-/// What to do with a stored session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Fresh,
@@ -25,7 +24,6 @@ pub enum Verdict {
     Login(Stale),
 }
 
-/// Why a session cannot be handed out as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stale {
     Absent,
@@ -141,8 +139,8 @@ impl Account<'_> {
         if let Some(why) = found.unusable {
             self.warn(tr!("the stored session {why}; it is not used"; why));
         }
-        let learn = |entry: &Entry| self.services.learn(&entry.session);
-        found.entry.inspect(learn)
+        let entry = found.entry;
+        entry.inspect(|entry| self.services.learn(&entry.session))
     }
 
     /// Judges the stored session, which must last for `min_ttl`. If it was got since this account began, by somebody who

@@ -4,24 +4,19 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::time::Instant;
 
 use super::account::Account;
 use super::freshness::{Stale, Verdict};
-use super::services::Done;
-use super::shared::may_have_replaced;
 use crate::declaration::Renewal;
 use crate::error::{Cause, Error, Pending, Result};
 use crate::i18n::{span, tr};
 use crate::provider::{Life, Provider, Renewed};
 use crate::session::Session;
-use crate::signals::heed_signals;
 use crate::store::{Entry, Lock, Written};
 
 /// How long a session that a login must carry has to last.
 const PREREQUISITE_TTL: Duration = Duration::from_secs(30);
 
-/// What kind of session is wanted.
 #[derive(Debug, Clone)]
 pub enum Want {
     /// A new one; worth a warning if it does not last so long.
@@ -38,7 +33,6 @@ pub enum Want {
     },
 }
 
-/// An account with its session.
 pub struct Active<'a> {
     pub account: Account<'a>,
     pub session: Session,
@@ -56,7 +50,6 @@ pub(super) enum Part {
     Kept,
 }
 
-/// What came of obtaining a session.
 pub(super) type Obtained = (Session, Part);
 
 impl<'a> Account<'a> {
@@ -84,13 +77,12 @@ impl<'a> Account<'a> {
             }
             let mut turn = self.turn().await?;
             if let Some(outcome) = self.shared(&turn, want) {
-                self.note(tr!(
-                    "another target has just logged in with the same settings"
-                ));
+                let text = tr!("another target has just logged in with the same settings");
+                self.note(text);
                 return outcome;
             }
             let outcome = self.obtain_once(want).await;
-            let done = Done {
+            let done = super::services::Done {
                 settings: self.login_settings(),
                 at: Timestamp::now(),
                 outcome: outcome.clone(),
@@ -138,14 +130,14 @@ impl<'a> Account<'a> {
             if let (true, Some(missing)) = (needs_login, &self.plan.missing) {
                 return Err(missing.clone());
             }
-            heed_signals().await;
+            crate::signals::heed_signals().await;
             let Some(mut attempt) = self.wait(seen).await? else {
                 continue;
             };
             let outcome = attempt.run(want).await;
             attempt.release().await;
             let overtaken = matches!(&outcome, Err(error) if error.cause == Cause::Overtaken);
-            if !overtaken || Instant::now() >= self.deadline {
+            if !overtaken || tokio::time::Instant::now() >= self.deadline {
                 return outcome;
             }
         }
@@ -179,9 +171,8 @@ impl<'a> Account<'a> {
     pub(super) fn warn_not_stored(&self, error: &Error) {
         self.warn_of(tr!("the session is not stored"), error);
         if self.target().spec.single_seat() {
-            self.warn(tr!(
-                "keep this session: another one takes a new login, which ends it"
-            ));
+            let text = tr!("keep this session: another one takes a new login, which ends it");
+            self.warn(text);
         }
     }
 }
@@ -377,7 +368,7 @@ impl<'a> Attempt<'a> {
                 }
             }
             // If the login cannot have ended the old session, that one is as good as before.
-            if let (Some(old), false) = (self.seat(), may_have_replaced(&error)) {
+            if let (Some(old), false) = (self.seat(), super::shared::may_have_replaced(&error)) {
                 self.set_seat(old.seen_at).await;
             }
             return Err(error);
@@ -406,7 +397,7 @@ impl<'a> Attempt<'a> {
         (session, part)
     }
 
-    /// Writes the entry of a new session; what became of it, if anything.
+    /// Writes a new session's entry; what became of it, if anything.
     pub(super) async fn write_new(&self, session: &Session) -> Option<Written> {
         let prints = self.account.fingerprints().await;
         let prints = prints.inspect_err(|error| self.account.warn_not_stored(error));
@@ -414,19 +405,17 @@ impl<'a> Attempt<'a> {
         self.write(&entry).await
     }
 
-    /// Writes the entry; what became of it, if anything.
     pub(super) async fn write(&self, entry: &Entry) -> Option<Written> {
         let written = self.lock.as_ref()?.write(entry).await;
-        written
-            .map_err(|error| self.account.warn_not_stored(&error))
-            .ok()
+        let not = |error| self.account.warn_not_stored(&error);
+        written.map_err(not).ok()
     }
 
     async fn forget(&self) {
         let Some(lock) = &self.lock else { return };
         if let Err(error) = lock.forget().await {
-            self.account
-                .warn_of(tr!("the dead session is still stored"), &error);
+            let text = tr!("the dead session is still stored");
+            self.account.warn_of(text, &error);
         }
     }
 

@@ -2,11 +2,9 @@
 
 use super::account::Account;
 use super::obtain::{Active, Part};
-use super::shared::overtaken;
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, tr};
 use crate::provider::Revocation;
-use crate::store::Lock;
 
 impl Account<'_> {
     /// Ends the stored session: on the server unless `local`, then here. `None`: none was stored. If the server cannot
@@ -18,7 +16,7 @@ impl Account<'_> {
             return Ok(None);
         }
         let _busy = self.busy(tr!("ending the session"));
-        let end = async |lock: &Lock| {
+        let end = async |lock: &crate::store::Lock| {
             let found = store.read(&self.key, self.deadline).await?;
             let Some(entry) = found.entry.or(found.exposed) else {
                 // What cannot be read cannot be ended, but it need not stay.
@@ -36,7 +34,7 @@ impl Account<'_> {
             }
             let revoked = match local {
                 true => Revocation::Unsupported,
-                false if !lock.hold().await? => return Err(overtaken()),
+                false if !lock.hold().await? => return Err(super::shared::overtaken()),
                 false => {
                     let revoked = self.revoke(&entry.session).await;
                     revoked.map_err(|error| self.still_stored(error))?

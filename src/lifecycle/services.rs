@@ -10,20 +10,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::{Mutex, OwnedMutexGuard};
-use tokio::time::Instant;
 
 use super::account::Account;
 use super::obtain::{Obtained, Part, Want};
 use crate::declaration::Settings;
 use crate::error::{Result, error};
-use crate::files;
 use crate::http::{Channel, Http};
 use crate::i18n::tr;
-use crate::json;
 use crate::report::Report;
 use crate::secret::{Secret, names_secret};
 use crate::session::Session;
-use crate::settings::Form;
 use crate::store::{Entry, Key, Lock, Store};
 
 /// The most that is kept of what else a server said, as bytes of JSON.
@@ -52,7 +48,6 @@ impl Services {
         }
     }
 
-    /// Every session that is stored and can be used.
     pub async fn stored(&self) -> Result<Vec<(Key, Entry)>> {
         self.store.list(self.deadline()).await
     }
@@ -64,18 +59,7 @@ impl Services {
         Ok(stored)
     }
 
-    /// Removes the entries that cannot be read, and counts them.
-    pub async fn discard(&self) -> Result<usize> {
-        self.store.discard(self.deadline()).await
-    }
-
-    /// Checks whether credentials may be sent to a URL at all, before a person is asked for them.
-    pub async fn admits(&self, settings: &Settings) -> Result<()> {
-        self.channel(settings).admits().await
-    }
-
-    /// The way to a target's server, with `--timeout` from now on.
-    pub(super) fn channel<'a>(&'a self, settings: &'a Settings) -> Channel<'a> {
+    pub fn channel<'a>(&'a self, settings: &'a Settings) -> Channel<'a> {
         Channel {
             http: &self.http,
             report: &self.report,
@@ -85,8 +69,8 @@ impl Services {
         }
     }
 
-    pub(super) fn deadline(&self) -> Instant {
-        files::deadline(self.timeout)
+    pub fn deadline(&self) -> tokio::time::Instant {
+        crate::files::deadline(self.timeout)
     }
 
     /// Releases a lock. A store that fails at it is no reason to lose a session in hand.
@@ -108,7 +92,7 @@ impl Services {
     pub(super) fn take_in(&self, session: &mut Session) {
         self.learn(session);
         let mut details = Value::Object(std::mem::take(&mut session.details));
-        if json::text(&details).len() > DETAILS_MAX {
+        if crate::json::text(&details).len() > DETAILS_MAX {
             return;
         }
         keep_public(&mut details, &|text| self.report.knows(text));
@@ -120,7 +104,7 @@ impl Services {
 
 /// What came of a target's last turn: an earlier one helps nobody any more, and a run may take turns all day.
 pub(super) struct Done {
-    pub(super) settings: Vec<(&'static str, Form, Secret)>,
+    pub(super) settings: Vec<(&'static str, crate::settings::Form, Secret)>,
     pub(super) at: Timestamp,
     pub(super) outcome: Result<Obtained>,
 }

@@ -1,8 +1,6 @@
 //! What is shared: a store that may be out of reach, a lock that another machine may get while this one is paused, and
 //! a single seat, where a login ends the session before it, whoever uses that.
 
-use jiff::Timestamp;
-
 use super::account::Account;
 use super::obtain::{Attempt, Obtained, Part};
 use crate::error::{Cause, Error, Result, error};
@@ -117,7 +115,7 @@ impl Attempt<'_> {
     }
 
     /// Stores of the session that a login ends when it was last known to be alive.
-    pub(super) async fn set_seat(&self, seen_at: Option<Timestamp>) {
+    pub(super) async fn set_seat(&self, seen_at: Option<jiff::Timestamp>) {
         if let (Some(lock), Some(old)) = (&self.lock, self.seat()) {
             let old = old.clone();
             let _ = lock.write(&Entry { seen_at, ..old }).await;

@@ -9,7 +9,6 @@ use zeroize::Zeroizing;
 
 use crate::declaration::BaseUrl;
 use crate::i18n::{Text, tr};
-use crate::json::is_small;
 use crate::secret::{Secret, sha256_hex};
 use crate::session::{Role, Session, check_token};
 
@@ -37,7 +36,6 @@ pub struct Key {
 }
 
 impl Key {
-    /// The server's base URL, unless it cannot be one.
     pub fn url(&self) -> Option<BaseUrl> {
         BaseUrl::parse(&[&*self.origin, &self.path].concat()).ok()
     }
@@ -59,9 +57,8 @@ impl Key {
     /// The name of the entry's lock: the same for all spellings of a user, whose logins may disturb each other.
     pub fn lock_name(&self) -> String {
         let mut folded = self.clone();
-        for user in &mut folded.user {
-            *user = user.to_lowercase();
-        }
+        let users = folded.user.iter_mut();
+        users.for_each(|user| *user = user.to_lowercase());
         folded.name()
     }
 }
@@ -81,7 +78,6 @@ pub struct Entry {
     pub credentials: BTreeMap<String, String>,
 }
 
-/// An entry as it is written.
 #[derive(Serialize, Deserialize)]
 struct Record {
     schema: u32,
@@ -136,7 +132,7 @@ fn broken<E>(_: E) -> Text {
 
 /// Reads an entry, which must not be from after `now`. An error is half a sentence that quotes nothing of it.
 pub(super) fn decode(bytes: &[u8], now: Timestamp) -> Result<(Key, Entry), Text> {
-    if !is_small(bytes) {
+    if !crate::json::is_small(bytes) {
         return Err(broken(()));
     }
     let form: Form = serde_json::from_slice(bytes).map_err(broken)?;

@@ -1,6 +1,5 @@
 //! `file:DIR`: one 0600 file a session in a 0700 folder, replaced atomically under a lock file.
 
-use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -8,27 +7,22 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
-use zeroize::Zeroizing;
 
 use super::entry::{ENTRY_MAX, decode, encode, is_name, newer};
 use super::{Entry, Found, KEY_LENGTH, Key, Written, hmac};
 use crate::error::{Error, Result, error};
 use crate::files::{self, DRAFT_PREFIX, Draft, open_plainly};
-use crate::http::random_part;
 use crate::i18n::{Text, tr};
 use crate::secret::{Secret, hex};
-use crate::threads::apart;
 
-/// The file of the store's own key.
 const KEY_FILE: &str = "key";
 /// The first pause between two tries to take a lock that another holds; jitter adds up to as much again.
 const PAUSE: Duration = Duration::from_millis(5);
 const PAUSE_MAX: Duration = Duration::from_millis(80);
 
-type OwnKey = Zeroizing<[u8; KEY_LENGTH]>;
+type OwnKey = zeroize::Zeroizing<[u8; KEY_LENGTH]>;
 
 /// An entry, and whether others may have read or changed it; or why it is none.
 type Content = Result<(Key, Entry, bool), Text>;
@@ -57,7 +51,9 @@ impl FileLock {
         let alone = Rc::strong_count(&self.store) <= 2;
         let written = match alone {
             true => write(),
-            false => apart(write.clone()).await.unwrap_or_else(|_| write()),
+            false => crate::threads::apart(write.clone())
+                .await
+                .unwrap_or_else(|_| write()),
         };
         self.store.changed(written).map(|()| Written::Stored)
     }
@@ -132,7 +128,7 @@ impl FileStore {
     }
 
     /// The name of every entry that is there, or that somebody began to write.
-    fn names(&self) -> BTreeSet<String> {
+    fn names(&self) -> std::collections::BTreeSet<String> {
         let name = |file: std::fs::DirEntry| {
             let file = file.file_name().into_string().ok()?;
             let entry = file.strip_suffix(".json");
@@ -199,7 +195,7 @@ impl FileStore {
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => return Err(failed(error)),
             }
-            let next = Instant::now() + pause + random_part(pause);
+            let next = Instant::now() + pause + crate::http::random_part(pause);
             if next > deadline {
                 let busy = error!(Busy: "another crmauth has locked {path}"; path = path.display() =>
                     hint "wait for it or end it; --timeout SECONDS allows more time");
@@ -297,7 +293,7 @@ fn read(file: File) -> Content {
         return Err(tr!("is too large"));
     }
     let bytes = files::slurp(file, &metadata, ENTRY_MAX)?;
-    let (key, entry) = decode(&bytes, Timestamp::now())?;
+    let (key, entry) = decode(&bytes, jiff::Timestamp::now())?;
     Ok((key, entry, files::open_to_others(&metadata)))
 }
 

@@ -5,7 +5,6 @@ pub mod file;
 pub mod redis;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -34,7 +33,7 @@ pub enum Store {
 pub struct MemoryStore {
     /// Where other runs lock their entries.
     others: Option<Rc<FileStore>>,
-    entries: RefCell<BTreeMap<Key, Entry>>,
+    entries: RefCell<std::collections::BTreeMap<Key, Entry>>,
 }
 
 /// The right to write one entry. It ends with [`Lock::release`], or when its holder dies.
@@ -43,7 +42,6 @@ pub struct Lock {
     held: Held,
 }
 
-/// How each kind of store holds a lock.
 enum Held {
     File(FileLock),
     Memory(Rc<MemoryStore>, Option<FileLock>),
@@ -105,7 +103,6 @@ impl Store {
         }
     }
 
-    /// Whether what is written outlives the run.
     pub fn lasts(&self) -> bool {
         !matches!(self, Self::Memory(_))
     }
@@ -212,7 +209,6 @@ impl Lock {
         }
     }
 
-    /// Writes the entry, whole or not at all.
     pub async fn write(&self, entry: &Entry) -> Result<Written> {
         match &self.held {
             Held::File(lock) => lock.write(&self.key, entry).await,

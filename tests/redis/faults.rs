@@ -72,6 +72,12 @@ fn what_answers_may_cost_is_bounded() {
         claims,
         "+x\r\n".repeat(100_001),
         format!("${}\r\n", 9 << 20),
+        "$x\r\n".to_owned(),
+        "$-2\r\n".to_owned(),
+        "$1\r\nabc".to_owned(),
+        "*-2\r\n".to_owned(),
+        ":x\r\n".to_owned(),
+        "+more\r\n+than\r\n+asked\r\n".to_owned(),
     ] {
         let large = Canned::start(move |_| Some(answer.clone().into_bytes()));
         away(&large.url(), "does not speak Redis's protocol");

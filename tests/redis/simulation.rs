@@ -736,7 +736,7 @@ impl<'a> Story<'a> {
             ((now + life).as_micros() as u64).to_be_bytes(),
         ]
         .concat();
-        let Some(right) = lease.right() else {
+        let Some(right) = lease.right else {
             return;
         };
         self.to(who, Step::Writing);
@@ -745,7 +745,8 @@ impl<'a> Story<'a> {
     }
 
     fn give_back(&mut self, who: usize) {
-        let right = self.clients[who].lease.as_ref().and_then(Lease::right);
+        let right = self.clients[who].lease.as_ref();
+        let right = right.and_then(|lease| lease.right);
         self.to(who, Step::GivingBack);
         if let Some(right) = right {
             self.ask(who, Question::Do(Command::GiveBack(right)), false);

@@ -43,7 +43,7 @@ impl Asked<'_> {
 
     /// Whether a login may be sent to a URL. Its host is looked up, which a person may want to interrupt.
     pub async fn admits(&self, settings: &Settings) -> Result<()> {
-        interruptible(None, self.services.admits(settings)).await
+        interruptible(None, self.services.channel(settings).admits()).await
     }
 
     /// Tells what is wrong with an answer, unless it is that the person stopped the run.

@@ -2,9 +2,8 @@
 //! come out; it sends nothing itself and has no clock of its own. [`Turn`](super::turn::Turn) drives it, and so does
 //! the tests' simulation.
 //!
-//! The server keeps a lock that expires by itself (the lease), the number of the last lock that it gave (the fence,
-//! which only grows), and the entry with the fence of whoever wrote it. It executes each [`Command`] whole or not at
-//! all.
+//! The server keeps a lock that expires by itself (the lease), the number of the last lock that it gave (the fence, which
+//! only grows), and the entry with the fence of whoever wrote it. It executes each [`Command`] whole or not at all.
 
 use std::time::Duration;
 
@@ -25,14 +24,12 @@ pub struct Right {
 
 /// A healthy server may take so long to answer; nothing shorter is waited for, unless the deadline comes sooner.
 pub const NO_ANSWER_MIN: Duration = Duration::from_millis(250);
-/// How often the holder renews the lock.
 const RENEWAL: Duration = Duration::from_millis(500);
 /// How long a server that has just started gives no lock: it may have forgotten one, which its holder can claim
 /// meanwhile. Longer than a renewal and a connection take.
 pub const GRACE: Duration = Duration::from_secs(2);
 /// The shortest pause between two tries; jitter adds up to as much again.
 const PAUSE: Duration = Duration::from_millis(20);
-/// The longest pause, without jitter.
 pub const PAUSE_MAX: Duration = Duration::from_millis(160);
 
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +62,7 @@ pub enum Command {
         /// How old the server must be.
         grace: Duration,
     },
-    /// Extend the lock for so long from now on, even if the server has forgotten it, unless it has given a later one.
+    /// Extend the lock from now on, even if the server has forgotten it, unless it has given a later one.
     Hold(Right, Duration),
     /// Write the entry with its time to live, unless a later lock was given. With no time, there is no entry afterwards.
     Write(Right, Vec<u8>, Duration),
@@ -87,7 +84,6 @@ pub enum Response {
     Overtaken,
 }
 
-/// An event in the holder's wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// The lock is wanted, or wanted for a whole login from now on.
@@ -98,7 +94,6 @@ pub enum Event {
     Woken,
 }
 
-/// The holder's next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     Ask(Command),
@@ -112,10 +107,8 @@ pub enum Action {
     GiveUp(Failure),
 }
 
-/// Why the lock cannot be had in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// Another holds it, for so long unless it is renewed.
     Busy(Duration),
     NoAnswer,
     JustStarted,
@@ -128,11 +121,10 @@ pub struct Lease {
     pub owner: Owner,
     seen: Option<Option<Fence>>,
     pub deadline: Moment,
-    /// The lock's number, once it was given.
-    fence: Option<Fence>,
+    /// The right to change the entry, once the lock was given.
+    pub right: Option<Right>,
     /// Until when it is ours whatever happens; zero before it was given, and once it is lost.
     until: Moment,
-    /// When it is to be renewed.
     renewal: Moment,
     /// When the command that is under way was sent.
     asked: Moment,
@@ -151,7 +143,7 @@ impl Lease {
             owner,
             seen,
             deadline,
-            fence: None,
+            right: None,
             until: Moment::ZERO,
             renewal: Moment::ZERO,
             asked: Moment::ZERO,
@@ -167,7 +159,7 @@ impl Lease {
         if matches!(event, Event::Response(_)) && !self.is_old(now) {
             self.unanswered_since = None;
         }
-        match (self.fence, event) {
+        match (self.right, event) {
             (Some(_), _) if self.has_ended(now) => self.lost(),
             (_, Event::NoAnswer) => self.no_answer(now),
             (None, Event::Begin | Event::Woken) => self.ask(now, self.take()),
@@ -178,10 +170,10 @@ impl Lease {
                 Response::JustStarted => self.wait(now, Failure::JustStarted),
                 _ => Action::GiveUp(Failure::Busy(Duration::ZERO)),
             },
-            (Some(fence), Event::Begin | Event::Woken) => self.ask(now, self.hold(fence)),
-            (Some(fence), Event::Response(Response::Done)) => {
+            (Some(right), Event::Begin | Event::Woken) => self.ask(now, self.hold(right)),
+            (Some(right), Event::Response(Response::Done)) => {
                 self.extended(self.asked);
-                self.go(now, fence)
+                self.go(now, right)
             }
             (Some(_), Event::Response(_)) => self.lost(),
         }
@@ -189,9 +181,9 @@ impl Lease {
 
     /// The next step in the background while the lock is held: sleep, renew it, or stop once it is lost.
     pub fn renew(&self, now: Moment) -> Action {
-        match self.fence {
-            Some(fence) if !self.has_ended(now) => match self.renewal.saturating_sub(now) {
-                Duration::ZERO => Action::Ask(self.hold(fence)),
+        match self.right {
+            Some(right) if !self.has_ended(now) => match self.renewal.saturating_sub(now) {
+                Duration::ZERO => Action::Ask(self.hold(right)),
                 left => Action::Sleep(left),
             },
             _ => Action::Lost,
@@ -215,19 +207,6 @@ impl Lease {
         self.until <= now
     }
 
-    /// The right to change the entry, once the lock was given.
-    pub fn right(&self) -> Option<Right> {
-        let (owner, fence) = (self.owner, self.fence?);
-        Some(Right { owner, fence })
-    }
-
-    /// The right, for the last time.
-    pub fn end(&mut self) -> Option<Right> {
-        let right = self.right();
-        self.fence = None;
-        right
-    }
-
     fn take(&self) -> Command {
         Command::Take {
             owner: self.owner,
@@ -237,9 +216,8 @@ impl Lease {
         }
     }
 
-    fn hold(&self, fence: Fence) -> Command {
-        let owner = self.owner;
-        Command::Hold(Right { owner, fence }, self.terms.lease())
+    fn hold(&self, right: Right) -> Command {
+        Command::Hold(right, self.terms.lease())
     }
 
     fn ask(&mut self, now: Moment, command: Command) -> Action {
@@ -248,12 +226,13 @@ impl Lease {
     }
 
     fn given(&mut self, now: Moment, fence: Fence) -> Action {
-        self.heard = Failure::NoAnswer;
-        self.fence = Some(fence);
+        let owner = self.owner;
+        let right = Right { owner, fence };
+        (self.heard, self.right) = (Failure::NoAnswer, Some(right));
         self.extended(self.asked);
         match self.has_ended(now) {
             true => self.lost(),
-            false => self.go(now, fence),
+            false => self.go(now, right),
         }
     }
 
@@ -265,13 +244,13 @@ impl Lease {
 
     /// A login that begins now must end before the lock does. What the server said long ago counts for nothing: it may
     /// have forgotten the lock since, and given it to another.
-    fn go(&mut self, now: Moment, fence: Fence) -> Action {
+    fn go(&mut self, now: Moment, right: Right) -> Action {
         if self.is_old(now) {
             return self.no_answer(now);
         }
         match now + self.terms.login <= self.until {
             true => Action::Granted,
-            false => self.ask(now, self.hold(fence)),
+            false => self.ask(now, self.hold(right)),
         }
     }
 

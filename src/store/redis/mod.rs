@@ -26,7 +26,6 @@ use super::{Entry, Found, Key, Version, decode, is_name, newer};
 use crate::error::{Cause, Error, Result, error};
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
-use crate::tls::Trust;
 use lock::{Command, Fence, Moment, Response, Terms};
 use seal::{Keys, is_newer};
 use server::Server;
@@ -40,9 +39,7 @@ const PREFIX: &str = "crmauth:";
 
 /// A sealed value that only the right key opens.
 const CHECK: &str = "crmauth:check";
-/// How many names are asked for at once.
 const SCAN: usize = 500;
-/// How many names a scan may find.
 const NAMES_MAX: usize = 100_000;
 
 /// How many entries are read in one exchange, which bounds what they may cost together.
@@ -75,7 +72,7 @@ impl RedisStore {
     pub fn new(
         url: RedisUrl,
         key: &Secret,
-        trust: Rc<Trust>,
+        trust: Rc<crate::tls::Trust>,
         allow_plain: bool,
         login: Duration,
     ) -> Result<Self> {
@@ -214,7 +211,6 @@ impl RedisStore {
         }
     }
 
-    /// Sends a command of the lock protocol for the entry of this name.
     pub async fn call(&self, name: &str, command: &Command, deadline: Instant) -> Result<Response> {
         let command = scripts::eval(name, command);
         let answer = self.ask(&[command], deadline).await?.pop();
@@ -293,7 +289,6 @@ impl RedisStore {
         }
     }
 
-    /// An answer in the form that its command has.
     fn parsed<T: FromRedisValue>(&self, answer: Option<Value>) -> Result<T> {
         from_redis_value(answer.unwrap_or(Value::Nil)).map_err(|_| self.strange())
     }
@@ -318,7 +313,6 @@ fn moved(time: Timestamp, ahead: SignedDuration) -> Timestamp {
     time.saturating_add(ahead).unwrap_or(time)
 }
 
-/// An entry by a clock that is so far ahead.
 fn shifted(mut entry: Entry, ahead: SignedDuration) -> Entry {
     let session = &mut entry.session;
     session.obtained_at = moved(session.obtained_at, ahead);

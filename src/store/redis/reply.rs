@@ -83,26 +83,3 @@ fn value(bytes: &[u8]) -> Result<Option<(usize, usize)>> {
 fn not_redis<T>() -> Result<T> {
     Err(ErrorKind::InvalidData.into())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whole_replies_and_their_beginnings() {
-        let all = "+OK|-ERR no|:-12|$-1|$0||$4|a|b|*-1|*0|*2|$1|a|*1|:1|".replace('|', "\r\n");
-        let (all, count) = (all.as_bytes(), 9);
-        let complete = |bytes: &[u8], replies| Progress::new(replies).is_complete(bytes).ok();
-        let mut progress = Progress::new(count);
-        for end in 0..all.len() {
-            let read = progress.is_complete(&all[..end]).ok();
-            assert_eq!(read, Some(false), "byte by byte, up to {end}");
-            assert_eq!(complete(&all[..end], count), Some(false), "up to {end}");
-        }
-        assert_eq!(complete(all, count), Some(true));
-        assert_eq!(complete(all, count - 1), None, "more than asked");
-        for broken in ["$x\r\n", "$-2\r\n", "$1\r\nabc", "*-2\r\n", ":x\r\n"] {
-            assert_eq!(complete(broken.as_bytes(), 1), None, "{broken}");
-        }
-    }
-}

@@ -5,8 +5,6 @@
 
 use std::time::Duration;
 
-use redis::Cmd;
-
 use super::PREFIX;
 use super::lock::{Command, Fence, Response, Right};
 
@@ -95,8 +93,7 @@ fn keys(name: &str) -> [String; 3] {
     ["", ":lock", ":last"].map(|part| format!("{PREFIX}{name}{part}"))
 }
 
-/// A command of the lock protocol, in the server's form.
-pub fn eval(name: &str, command: &Command) -> Cmd {
+pub fn eval(name: &str, command: &Command) -> redis::Cmd {
     let script = |script: &str| {
         let eval = &mut redis::cmd("EVAL");
         let head = ([COMMON, script].concat(), 3, &keys(name)[..]);

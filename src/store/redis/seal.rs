@@ -81,12 +81,10 @@ impl Keys {
     }
 }
 
-/// Whether a newer version has sealed it.
 pub fn is_newer(sealed: &[u8]) -> bool {
     sealed.first() > Some(&VERSION)
 }
 
-/// A hint for those who have no key.
 pub fn make_key() -> Text {
     tr!("`openssl rand -base64 32` makes one; every machine that shares the store needs the same")
 }

@@ -1,8 +1,6 @@
 //! The server: connections, each used by one exchange at a time, and its refusals in our words.
 
-use std::cell::RefCell;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,33 +8,27 @@ use redis::{Cmd, RedisResult, ServerError, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
-use zeroize::Zeroizing;
 
-use super::lock::NO_ANSWER_MIN;
 use super::reply::Progress;
-use super::url::RedisUrl;
 use crate::error::{Cause, Error, Result, error};
-use crate::files;
 use crate::http::{self, Stream};
 use crate::i18n::{Text, tr};
-use crate::threads;
 use crate::tls::{self, Trust};
 
 /// The longest that an exchange may take, including a new connection.
 const EXCHANGE_MAX: Duration = Duration::from_secs(5);
-/// How much is read at first.
 const CHUNK: usize = 16 * 1024;
 
 /// A connection, with or without TLS.
 type Pipe = Box<dyn Stream>;
 
 pub(super) struct Server {
-    pub(super) url: RedisUrl,
+    pub(super) url: super::url::RedisUrl,
     pub(super) trust: Rc<Trust>,
     pub(super) allow_plain: bool,
     /// Connections that are not in use. An exchange that is given up takes its connection with it, so that no answer is
     /// taken for another's.
-    pub(super) idle: RefCell<Vec<Pipe>>,
+    pub(super) idle: std::cell::RefCell<Vec<Pipe>>,
 }
 
 impl Server {
@@ -58,9 +50,11 @@ impl Server {
         // A login without the store needs the rest. A server that takes connections and never answers costs that once,
         // since it is not asked again.
         let left = deadline.saturating_duration_since(Instant::now());
-        let limit = (left / 4).clamp(NO_ANSWER_MIN, EXCHANGE_MAX).min(left);
+        let limit = (left / 4)
+            .clamp(super::lock::NO_ANSWER_MIN, EXCHANGE_MAX)
+            .min(left);
         let late = |_| {
-            let limit = files::seconds(limit);
+            let limit = crate::files::seconds(limit);
             Err(self.out_of_reach(error!(Timeout: "no answer within {limit} s"; limit)))
         };
         let answered = tokio::time::timeout(limit, work).await;
@@ -112,11 +106,11 @@ impl Server {
 
     /// Connects to the first address that takes us; without TLS to loopback only, unless allowed.
     async fn reach(&self) -> Result<TcpStream> {
-        let found = threads::resolve(&self.url.host, self.url.port).await;
+        let found = crate::threads::resolve(&self.url.host, self.url.port).await;
         let unknown = error!(Dns: "cannot resolve {host}"; host = self.url.host);
         let found = found.map_err(|error| self.out_of_reach(unknown.caused_by(error)))?;
         let any = self.url.tls || self.allow_plain;
-        let usable = |found: &SocketAddr| any || found.ip().to_canonical().is_loopback();
+        let usable = |found: &std::net::SocketAddr| any || found.ip().to_canonical().is_loopback();
         let usable: Vec<_> = found.into_iter().filter(usable).collect();
         if usable.is_empty() {
             let address = self.url.address();
@@ -227,9 +221,8 @@ fn words(error: &ServerError) -> &str {
     })
 }
 
-/// Sends commands and reads their replies.
 async fn exchange(pipe: &mut Pipe, commands: &[Cmd]) -> io::Result<Vec<Value>> {
-    let mut packed = Zeroizing::new(Vec::new());
+    let mut packed = zeroize::Zeroizing::new(Vec::new());
     for command in commands {
         command.write_packed_command(&mut packed);
     }

@@ -2,16 +2,13 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::lock::{Action, Command, Event, Failure, Lease, PAUSE_MAX, Response, Right};
 use super::{RedisStore, is_no_answer, kept, purpose, scripts, shifted};
 use crate::error::{Error, Result, error};
-use crate::files::random;
 use crate::i18n::tr;
 use crate::store::{ENTRY_MAX, Entry, Key, Version, Written, encode};
 
@@ -32,7 +29,7 @@ impl RedisStore {
         deadline: Instant,
     ) -> Result<Option<Turn>> {
         self.claim(deadline).await?;
-        let owner = u128::from_be_bytes(random()?);
+        let owner = u128::from_be_bytes(crate::files::random()?);
         let deadline = deadline.saturating_duration_since(self.began);
         let lease = Lease::new(self.terms, owner, seen, deadline);
         let mut turn = Turn {
@@ -85,7 +82,7 @@ impl RedisStore {
             (Failure::NoAnswer, None) => error!(Timeout: "the store {place} does not answer"; place),
             (Failure::JustStarted, _) => error!(Busy:
                 "the store {place} has just started and does not allow a login yet"; place),
-            (Failure::Busy(Duration::ZERO), _) => busy(),
+            (Failure::Busy(std::time::Duration::ZERO), _) => busy(),
             (Failure::Busy(left), _) => busy().hint(tr!(
                 "wait for it; if that machine is gone, its turn ends in {left} s"; left = left.as_secs_f64().ceil())),
         };
@@ -127,13 +124,13 @@ impl Turn {
     }
 
     fn right(&self) -> Option<Right> {
-        self.lease.borrow().right()
+        self.lease.borrow().right
     }
 
     pub async fn write(&self, key: &Key, entry: &Entry) -> Result<Written> {
         let store = &self.store;
         let ahead = store.open(self.deadline()).await?;
-        let ttl = kept(entry, Timestamp::now());
+        let ttl = kept(entry, jiff::Timestamp::now());
         let text = encode(key, &shifted(entry.clone(), ahead));
         if text.len() > ENTRY_MAX {
             return Err(error!(Storage: "the session is too large to be stored"));
@@ -183,7 +180,7 @@ impl Turn {
     /// The command that gives the lock back, once.
     fn give_back(&self) -> Option<Command> {
         self.renewals.iter().for_each(JoinHandle::abort);
-        self.lease.borrow_mut().end().map(Command::GiveBack)
+        self.lease.borrow_mut().right.take().map(Command::GiveBack)
     }
 
     pub async fn release(&self) -> Result<()> {

@@ -2,9 +2,6 @@
 
 use std::fmt;
 
-use percent_encoding::percent_decode_str;
-use url::Url;
-
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 
@@ -17,7 +14,6 @@ pub struct RedisUrl {
     pub port: u16,
     pub tls: bool,
     pub database: u32,
-    /// `None` for the default user.
     pub user: Option<String>,
     pub password: Option<Secret>,
 }
@@ -30,7 +26,7 @@ impl RedisUrl {
                 "contains white space or a control character, which is not allowed in a URL"
             ));
         }
-        let url = Url::parse(text).map_err(|_| tr!("is not a valid URL"))?;
+        let url = url::Url::parse(text).map_err(|_| tr!("is not a valid URL"))?;
         match (url.scheme(), url.fragment(), url.query()) {
             ("redis" | "rediss", None, None) => {}
             ("redis" | "rediss", None, Some(_)) => {
@@ -74,7 +70,6 @@ impl RedisUrl {
         })
     }
 
-    /// Host and port, for messages.
     pub fn address(&self) -> String {
         match self.host.contains(':') {
             true => format!("[{}]:{}", self.host, self.port),
@@ -84,7 +79,7 @@ impl RedisUrl {
 }
 
 fn decoded(part: &str) -> Result<String, Text> {
-    let text = percent_decode_str(part).decode_utf8();
+    let text = percent_encoding::percent_decode_str(part).decode_utf8();
     text.map(String::from)
         .map_err(|_| tr!("has a user or a password that is not valid UTF-8"))
 }
