@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::server::Received;
-use crate::support::{Machine, Outcome, Server, canned};
+use crate::support::{Machine, Outcome, Reply, Server, canned};
 
 /// What an account's URL is, beside the default account's `{main}/base`: the setting, and whether it is the same one.
 const URLS: [(&str, bool); 7] = [
@@ -15,6 +15,9 @@ const URLS: [(&str, bool); 7] = [
     ("{main}/Base", false),
     ("{other}/base", false),
 ];
+
+/// An answer that has a token.
+type Answer = fn(&str) -> Reply;
 
 /// The default account's server and another one, and a machine that knows the first.
 struct Scene {
@@ -41,36 +44,25 @@ impl Scene {
 
     /// With these settings too, but for empty ones.
     fn with(mut self, settings: &[(&str, &str)]) -> Self {
+        let spelt = format!("HTTP://{}", self.main.host());
         for (name, value) in settings {
-            let value = value
-                .replace("{main}", &self.main.url())
-                .replace("{other}", &self.other.url());
-            self.machine.set(
-                name,
-                &value.replace("{MAIN}", &format!("HTTP://{}", self.main.host())),
-            );
+            let value = value.replace("{main}", &self.main.url());
+            let value = value.replace("{other}", &self.other.url());
+            self.machine.set(name, &value.replace("{MAIN}", &spelt));
         }
         self
     }
 
     /// A run that so many answers await, and what was asked for.
-    fn run(
-        &self,
-        line: &str,
-        url: &str,
-        answers: &[fn(&str) -> crate::support::Reply],
-    ) -> (Outcome, Vec<Received>) {
-        let server = if url.contains("{other}") {
-            &self.other
-        } else {
-            &self.main
+    fn run(&self, line: &str, url: &str, answers: &[Answer]) -> (Outcome, Vec<Received>) {
+        let server = match url.contains("{other}") {
+            true => &self.other,
+            false => &self.main,
         };
         server.push(answers.iter().map(|answer| answer("tok-7")));
         let outcome = self.machine.run(line);
-        (
-            outcome,
-            [self.main.received(), self.other.received()].concat(),
-        )
+        let received = [self.main.received(), self.other.received()];
+        (outcome, received.concat())
     }
 }
 
@@ -84,6 +76,9 @@ fn brokers_partner_is_taken_whole_and_at_the_same_url() {
         ("BROKER__LOJA__USERNAME", "loja"),
         ("BROKER__LOJA__PASSWORD", "Loja5Password"),
     ];
+    let own_token = ("BROKER__LOJA__PARTNER_TOKEN", "Own-partner-2Yt");
+    let own_user = ("BROKER__LOJA__PARTNER_USERNAME", "meu");
+    let own_password = ("BROKER__LOJA__PARTNER_PASSWORD", "OwnPartner6Pf");
     let path = ("BROKER_PARTNER_LOGIN_PATH", "entrar");
     let token = [("BROKER_PARTNER_TOKEN", "Main-partner-8Kd"), path];
     let user = [
@@ -96,40 +91,27 @@ fn brokers_partner_is_taken_whole_and_at_the_same_url() {
             // What the account sets of a partner, and whose partner it has then.
             for (set, whose) in [
                 (&[][..], if same { "main" } else { "none" }),
-                (
-                    &[("BROKER__LOJA__PARTNER_TOKEN", "Own-partner-2Yt")],
-                    "own token",
-                ),
-                (
-                    &[
-                        ("BROKER__LOJA__PARTNER_USERNAME", "meu"),
-                        ("BROKER__LOJA__PARTNER_PASSWORD", "OwnPartner6Pf"),
-                    ],
-                    "own user",
-                ),
+                (&[own_token], "own token"),
+                (&[own_user, own_password], "own user"),
                 (&[("BROKER__LOJA__PARTNER_LOGIN_PATH", "meu")], "none"),
-                (&[("BROKER__LOJA__PARTNER_USERNAME", "meu")], "half"),
-                (
-                    &[("BROKER__LOJA__PARTNER_PASSWORD", "OwnPartner6Pf")],
-                    "half",
-                ),
+                (&[own_user], "half"),
+                (&[own_password], "half"),
             ] {
                 let told = format!("{default:?} {url} {set:?}");
                 let scene = Scene::new("BROKER", default)
                     .with(&own)
                     .with(set)
                     .with(&[("BROKER__LOJA__URL", url)]);
-                let whose = if whose == "main" && default.len() == 2 {
-                    "main token"
-                } else {
-                    whose
+                let whose = match (whose, default.len()) {
+                    ("main", 2) => "main token",
+                    _ => whose,
                 };
                 let steps = match whose {
                     "half" => 0,
                     "main" | "own user" => 2,
                     _ => 1,
                 };
-                let answers = &[canned::broker as fn(&str) -> _; 2][..steps];
+                let answers = &[canned::broker as Answer; 2][..steps];
                 let (outcome, received) = scene.run("login broker@loja", url, answers);
                 assert_eq!(received.len(), steps, "{told}: {outcome}");
                 let Some((login, partner)) = received.split_last() else {
@@ -137,11 +119,8 @@ fn brokers_partner_is_taken_whole_and_at_the_same_url() {
                     continue;
                 };
                 assert_eq!(outcome.answer(), "tok-7\n");
-                assert_eq!(
-                    body(login),
-                    json!({"UserName": "loja", "Password": "Loja5Password"}),
-                    "{told}"
-                );
+                let sent = json!({"UserName": "loja", "Password": "Loja5Password"});
+                assert_eq!(body(login), sent, "{told}");
                 let bearer = match whose {
                     "main token" => Some("Bearer Main-partner-8Kd"),
                     "own token" => Some("Bearer Own-partner-2Yt"),
@@ -155,11 +134,8 @@ fn brokers_partner_is_taken_whole_and_at_the_same_url() {
                         _ => ("/api/Autenticacao/login", "meu", "OwnPartner6Pf"),
                     };
                     assert!(partner.target.ends_with(path), "{told}: {}", partner.target);
-                    assert_eq!(
-                        body(partner),
-                        json!({"UserName": user, "Password": password}),
-                        "{told}"
-                    );
+                    let sent = json!({"UserName": user, "Password": password});
+                    assert_eq!(body(partner), sent, "{told}");
                 }
             }
         }
@@ -196,15 +172,13 @@ fn hellocloud_client_is_taken_whole_and_at_the_same_url() {
             (vec![(&path, "oauth/token")], vec![&id, &secret]),
         ] {
             let told = format!("{url} {set:?}");
-            let settings: Vec<_> = set
-                .iter()
-                .map(|(name, value)| (name.as_str(), *value))
-                .collect();
+            let settings = set.iter().map(|(name, value)| (name.as_str(), *value));
+            let settings: Vec<_> = settings.collect();
             let scene = Scene::new("HELLOCLOUD", &default)
                 .with(&own)
                 .with(&settings)
                 .with(&[(&of("URL"), url)]);
-            let answers = &[canned::hellocloud as fn(&str) -> _][missing.len().min(1)..];
+            let answers = &[canned::hellocloud as Answer][missing.len().min(1)..];
             let (outcome, received) = scene.run("login hellocloud@ana", url, answers);
             let Some(login) = received.first() else {
                 let names: Vec<&str> = missing.iter().map(|name| name.as_str()).collect();
@@ -218,20 +192,14 @@ fn hellocloud_client_is_taken_whole_and_at_the_same_url() {
             };
             assert_eq!(outcome.answer(), "tok-7\n", "{told}");
             if set.is_empty() {
-                assert_eq!(
-                    (login.target.as_str(), &login.body),
-                    ("/base/oauth/token", &main),
-                    "{told}"
-                );
+                assert_eq!(login.target, "/base/oauth/token", "{told}");
+                assert_eq!(login.body, main, "{told}");
             } else {
                 let sent = json!({"grant_type": "password", "client_id": "own-id", "client_secret": "OwnClient9Lr",
                     "username": "ana", "password": "Ana7Password"});
                 assert_eq!(body(login), sent, "{told}");
-                assert!(
-                    login.target.ends_with("/Api/access_token"),
-                    "{told}: {}",
-                    login.target
-                );
+                let is_its = login.target.ends_with("/Api/access_token");
+                assert!(is_its, "{told}: {}", login.target);
             }
         }
     }
@@ -239,50 +207,31 @@ fn hellocloud_client_is_taken_whole_and_at_the_same_url() {
 
 #[test]
 fn what_the_default_account_sets_beside_no_url_is_for_no_account() {
-    for (system, default, own) in [
-        (
-            "broker",
-            &[("BROKER_PARTNER_TOKEN", "Main-partner-8Kd")][..],
-            ["USERNAME", "PASSWORD"],
-        ),
-        (
-            "hellocloud",
-            &[
-                ("HELLOCLOUD_CLIENT_ID", "main-id"),
-                ("HELLOCLOUD_CLIENT_SECRET", "MainClient4Vn"),
-            ],
-            ["USERNAME", "PASSWORD"],
-        ),
+    let client = [
+        ("HELLOCLOUD_CLIENT_ID", "main-id"),
+        ("HELLOCLOUD_CLIENT_SECRET", "MainClient4Vn"),
+    ];
+    let partner = [("BROKER_PARTNER_TOKEN", "Main-partner-8Kd")];
+    let broker: &[Answer] = &[canned::broker];
+    for (system, default, answers) in [
+        ("broker", &partner[..], broker),
+        ("hellocloud", &client, &[]),
     ] {
         let prefix = system.to_uppercase();
-        let [user, password] = own.map(|name| format!("{prefix}__X__{name}"));
-        let mut scene =
-            Scene::new(&prefix, default).with(&[(&user, "ana"), (&password, "Ana7Password")]);
+        let [url, user, password] =
+            ["URL", "USERNAME", "PASSWORD"].map(|name| format!("{prefix}__X__{name}"));
+        let own = [(&*user, "ana"), (&*password, "Ana7Password")];
+        let mut scene = Scene::new(&prefix, default).with(&own);
         scene.machine.unset(&format!("{prefix}_URL"));
-        let url = format!("{prefix}__X__URL");
         let scene = scene.with(&[(&url, "{main}")]);
-        let answers: &[fn(&str) -> _] = if system == "broker" {
-            &[canned::broker]
-        } else {
-            &[]
-        };
         let (outcome, received) = scene.run(&format!("login {system}@x"), "", answers);
-        assert!(
-            received
-                .iter()
-                .all(|login| login.header("authorization").is_none()),
-            "{outcome}"
-        );
+        let mut logins = received.iter();
+        let bare = logins.all(|login| login.header("authorization").is_none());
+        assert!(bare, "{outcome}");
         if system == "hellocloud" {
+            let missing = ["HELLOCLOUD__X__CLIENT_ID", "HELLOCLOUD__X__CLIENT_SECRET"];
             let why = "because HELLOCLOUD__X__URL is not the URL of hellocloud";
-            outcome.fails(
-                2,
-                &[
-                    "HELLOCLOUD__X__CLIENT_ID",
-                    "HELLOCLOUD__X__CLIENT_SECRET",
-                    why,
-                ],
-            );
+            outcome.fails(2, &missing).says(&[why]);
         }
     }
 }
@@ -294,36 +243,30 @@ fn a_client_that_accounts_take_is_no_target_of_its_own() {
         ("HELLOCLOUD_CLIENT_SECRET", "MainClient4Vn"),
     ];
     let scene = Scene::new("HELLOCLOUD", &client);
-    let hellocloud = canned::hellocloud as fn(&str) -> _;
+    let hellocloud = canned::hellocloud as Answer;
     let (outcome, _) = scene.run("login --all", "", &[hellocloud]);
     assert_eq!(outcome.answer(), "hellocloud\ttok-7\n");
     // An account by name alone is none: what was mistyped, or is not set in this job, is nobody else's login.
     let why =
         "HELLOCLOUD_CLIENT_ID is not used for hellocloud@ana, which has no setting of its own";
-    scene
-        .machine
-        .run("login hellocloud@ana")
-        .fails(2, &["HELLOCLOUD__ANA__CLIENT_ID", why]);
+    let missing = ["HELLOCLOUD__ANA__CLIENT_ID", why];
+    scene.machine.fails("login hellocloud@ana", 2, &missing);
     let scene = scene.with(&[
         ("HELLOCLOUD__ANA__USERNAME", "ana"),
         ("HELLOCLOUD__ANA__PASSWORD", "Ana7Password"),
     ]);
     let (outcome, _) = scene.run("login --all", "", &[hellocloud]);
     assert_eq!(outcome.answer(), "hellocloud@ana\ttok-7\n");
-    scene
-        .machine
-        .run("login hellocloud@an")
-        .fails(2, &["did you mean `hellocloud@ana`?"]);
+    let nearest = "login hellocloud@an | did you mean `hellocloud@ana`?";
+    scene.machine.refuses(nearest);
     // A client that nobody takes is a login by itself again.
     let own = [
         ("HELLOCLOUD__ANA__CLIENT_ID", "own-id"),
         ("HELLOCLOUD__ANA__CLIENT_SECRET", "OwnClient9Lr"),
     ];
     let (outcome, _) = scene.with(&own).run("login --all", "", &[hellocloud; 2]);
-    assert_eq!(
-        outcome.answer(),
-        "hellocloud\ttok-7\nhellocloud@ana\ttok-7\n"
-    );
+    let both = "hellocloud\ttok-7\nhellocloud@ana\ttok-7\n";
+    assert_eq!(outcome.answer(), both);
 }
 
 #[test]
@@ -363,9 +306,8 @@ fn what_makes_a_target() {
         let run = machine.run("status --json --env-file e");
         let found: Value = serde_json::from_str(&run.stdout).expect("JSON");
         let found = found.as_array().expect("an array").iter();
-        let found: Vec<&str> = found
-            .map(|row| row["target"].as_str().expect("a name"))
-            .collect();
+        let found = found.map(|row| row["target"].as_str().expect("a name"));
+        let found: Vec<&str> = found.collect();
         assert_eq!(found.join(" "), expected, "{row}");
     }
 }

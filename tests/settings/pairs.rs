@@ -23,9 +23,8 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let mut machine = Machine::new();
-        machine
-            .set("CRMAUTH_STORE", "none")
-            .canary("File9Secret4Qz");
+        machine.set("CRMAUTH_STORE", "none");
+        machine.canary("File9Secret4Qz");
         machine.write("pass", "File9Secret4Qz");
         Self {
             home: Server::start(Vec::new()),
@@ -37,12 +36,10 @@ impl Scene {
     /// Settings with `{home}`, `{away}` and `{pass}` in them; `{HOME}` is another spelling.
     fn fill(&self, text: &str) -> String {
         let spelt = format!("HTTP://{}/below/", self.home.host());
-        let filled = text
-            .replace("{home}", &self.home.url())
-            .replace("{HOME}", &spelt);
-        filled
-            .replace("{away}", &self.away.url())
-            .replace("{pass}", "'File9Secret4Qz'")
+        let filled = text.replace("{home}", &self.home.url());
+        let filled = filled.replace("{HOME}", &spelt);
+        let filled = filled.replace("{away}", &self.away.url());
+        filled.replace("{pass}", "'File9Secret4Qz'")
     }
 
     /// A run in this environment with these env files.
@@ -51,15 +48,9 @@ impl Scene {
         for (name, text) in files {
             self.machine.write(name, self.fill(text));
         }
-        let environment: Vec<String> = environment
-            .iter()
-            .map(|setting| self.fill(setting))
-            .collect();
-        let set = || {
-            environment
-                .iter()
-                .filter_map(|setting| setting.split_once('='))
-        };
+        let environment = environment.iter().map(|setting| self.fill(setting));
+        let environment: Vec<String> = environment.collect();
+        let set = || environment.iter().filter_map(|text| text.split_once('='));
         for (name, value) in set() {
             self.machine.set(name, value.trim_matches('\''));
         }
@@ -70,28 +61,14 @@ impl Scene {
             Goes::Nowhere => {}
         }
         let outcome = self.machine.run(line);
-        let more = [
-            self.home.connections() - before[0],
-            self.away.connections() - before[1],
-        ];
-        let expected = if goes == Goes::Nowhere {
-            (2, "")
-        } else {
-            (0, "tok-4K\n")
+        match goes {
+            Goes::Nowhere => outcome.gives(2, "", &told),
+            _ => outcome.gives(0, "tok-4K\n", &told),
         };
-        assert_eq!(
-            (outcome.code, outcome.stdout.as_str()),
-            expected,
-            "{told}: {outcome}"
-        );
-        assert_eq!(
-            more,
-            [
-                usize::from(goes == Goes::Home),
-                usize::from(goes == Goes::Away)
-            ],
-            "{told}"
-        );
+        let after = [self.home.connections(), self.away.connections()];
+        let more = [0, 1].map(|server| after[server] - before[server]);
+        let expected = [Goes::Home, Goes::Away].map(|there| usize::from(goes == there));
+        assert_eq!(more, expected, "{told}");
         for (name, _) in set() {
             self.machine.unset(name);
         }
@@ -101,58 +78,20 @@ impl Scene {
     }
 }
 
-/// Where a secret may stand: in the environment, in which files, and how they are named. `URL` stands for the line of the
-/// URL, `PASSWORD` for the account's variable.
-type Place = (
-    &'static [&'static str],
-    &'static [(&'static str, &'static str)],
-    &'static str,
-);
-
-const PLACES: &[Place] = &[
-    (&[], &[(".env", "URL\nPASSWORD={pass}\n")], ""),
-    (
-        &[],
-        &[("secrets", "PASSWORD={pass}\n"), ("urls", "URL\n")],
-        "--env-file secrets --env-file urls",
-    ),
-    (
-        &[],
-        &[("urls", "URL\n"), ("secrets", "PASSWORD={pass}\n")],
-        "--env-file urls --env-file secrets",
-    ),
-    (&[], &[("one", "PASSWORD={pass}\nURL\n")], "--env-file one"),
-    (
-        &["CRMAUTH_ENV_FILE=one"],
-        &[("one", "URL\nPASSWORD={pass}\n")],
-        "",
-    ),
-    (
-        &[],
-        &[("one", "URL\nPASSWORD_FILE=pass\n")],
-        "--env-file one",
-    ),
-    (
-        &[],
-        &[("one", "URL\nPASSWORD_CMD='cat pass'\n")],
-        "--env-file one",
-    ),
-    (&["PASSWORD={pass}"], &[("one", "URL\n")], "--env-file one"),
-    (
-        &["PASSWORD={pass}"],
-        &[("one", "URL\nPASSWORD=an0ther\n")],
-        "--env-file one",
-    ),
-    (
-        &["PASSWORD_FILE=pass"],
-        &[("one", "URL\n")],
-        "--env-file one",
-    ),
-    (
-        &["PASSWORD_CMD=cat pass"],
-        &[("one", "URL\n")],
-        "--env-file one",
-    ),
+/// Where a secret may stand: what the environment has, the files that semicolons separate, and how they are named. `URL`
+/// stands for the line of the URL, `PASSWORD` for the account's variable.
+const PLACES: [&str; 11] = [
+    " | .env:URL\nPASSWORD={pass}\n | ",
+    " | secrets:PASSWORD={pass}\n;urls:URL\n | --env-file secrets --env-file urls",
+    " | urls:URL\n;secrets:PASSWORD={pass}\n | --env-file urls --env-file secrets",
+    " | one:PASSWORD={pass}\nURL\n | --env-file one",
+    "CRMAUTH_ENV_FILE=one | one:URL\nPASSWORD={pass}\n | ",
+    " | one:URL\nPASSWORD_FILE=pass\n | --env-file one",
+    " | one:URL\nPASSWORD_CMD='cat pass'\n | --env-file one",
+    "PASSWORD={pass} | one:URL\n | --env-file one",
+    "PASSWORD={pass} | one:URL\nPASSWORD=an0ther\n | --env-file one",
+    "PASSWORD_FILE=pass | one:URL\n | --env-file one",
+    "PASSWORD_CMD=cat pass | one:URL\n | --env-file one",
 ];
 
 #[test]
@@ -165,7 +104,12 @@ fn a_secret_of_env_files_goes_to_no_other_server_than_theirs() {
         "zeev@filial | ZEEV_ | ZEEV_ | ZEEV__FILIAL__",
         "zeev@filial | ZEEV__FILIAL__ | ZEEV_ | ZEEV__FILIAL__",
     ]) {
-        for (set, files, options) in PLACES {
+        for [set, files, options] in cells(PLACES) {
+            let beside = if set.contains("PASS") {
+                Goes::Away
+            } else {
+                Goes::Nowhere
+            };
             for (there, here, goes) in [
                 // Nothing but the files names a server.
                 ("", "{home}", Goes::Home),
@@ -174,37 +118,22 @@ fn a_secret_of_env_files_goes_to_no_other_server_than_theirs() {
                 ("{HOME}", "{home}", Goes::Home),
                 // The ordinary split: the server is named there, the secret wherever.
                 ("{away}", "", Goes::Away),
-                (
-                    "{away}",
-                    "{home}",
-                    if set.iter().any(|set| set.contains("PASS")) {
-                        Goes::Away
-                    } else {
-                        Goes::Nowhere
-                    },
-                ),
+                ("{away}", "{home}", beside),
             ] {
-                let line = if here.is_empty() {
-                    String::new()
-                } else {
-                    format!("{url_here}URL={here}")
-                };
+                let named = [(url_here, here), (url_there, there)].map(|named| match named {
+                    (_, "") => String::new(),
+                    (start, url) => format!("{start}URL={url}"),
+                });
                 let owned = |text: &str| {
-                    text.replace("PASSWORD", &format!("{own}PASSWORD"))
-                        .replace("URL", &line)
+                    let text = text.replace("PASSWORD", &format!("{own}PASSWORD"));
+                    text.replace("URL", &named[0])
                 };
-                let files: Vec<_> = files
-                    .iter()
-                    .map(|(name, text)| (*name, owned(text)))
-                    .collect();
+                let files = files.split(';').filter_map(|file| file.split_once(':'));
+                let files: Vec<_> = files.map(|(name, text)| (name, owned(text))).collect();
                 let user = format!("{own}USERNAME=ana");
-                let mut environment: Vec<String> =
-                    set.iter().map(|set| owned(set)).chain([user]).collect();
-                if !there.is_empty() {
-                    environment.push(format!("{url_there}URL={there}"));
-                }
-                let environment: Vec<&str> = environment.iter().map(String::as_str).collect();
                 let line = format!("login {target} {options}");
+                let set = owned(set);
+                let environment = [&set, &user, &named[1]].map(String::as_str);
                 scene.goes(line.trim_end(), &environment, &files, goes);
             }
         }
@@ -224,126 +153,58 @@ fn of_several_servers_in_env_files_the_one_beside_the_secret_counts() {
         ([both(away), home.to_owned(), String::new()], Goes::Away),
         ([home.to_owned(), both(away), String::new()], Goes::Away),
         // Beside the secret none is named: the last one that is.
-        (
-            [home.to_owned(), away.to_owned(), secret.to_owned()],
-            Goes::Away,
-        ),
-        (
-            [away.to_owned(), home.to_owned(), secret.to_owned()],
-            Goes::Nowhere,
-        ),
-        (
-            [secret.to_owned(), away.to_owned(), home.to_owned()],
-            Goes::Nowhere,
-        ),
+        ([home, away, secret].map(str::to_owned), Goes::Away),
+        ([away, home, secret].map(str::to_owned), Goes::Nowhere),
+        ([secret, away, home].map(str::to_owned), Goes::Nowhere),
     ] {
         let files: Vec<_> = ["1", "2", "3"].into_iter().zip(files).collect();
         let line = "login zeev --env-file 1 --env-file 2 --env-file 3";
-        scene.goes(
-            line,
-            &["ZEEV_URL={away}", "ZEEV_USERNAME=ana"],
-            &files,
-            goes,
-        );
+        let environment = ["ZEEV_URL={away}", "ZEEV_USERNAME=ana"];
+        scene.goes(line, &environment, &files, goes);
     }
     // Among themselves they count in the order in which they were named.
     let files = [("1", both(away)), ("2", home.to_owned())];
-    scene.goes(
-        "login zeev --env-file 1 --env-file 2",
-        &["ZEEV_USERNAME=ana"],
-        &files,
-        Goes::Home,
-    );
+    let line = "login zeev --env-file 1 --env-file 2";
+    scene.goes(line, &["ZEEV_USERNAME=ana"], &files, Goes::Home);
 }
 
 #[test]
 fn no_session_that_was_handed_over_takes_another_folders_secret_with_it() {
     let scene = Scene::new();
-    let settings = |server: &Server, secret: &str| {
-        format!(
-            "ZEEV_URL={}\nZEEV_USERNAME=ana\nZEEV_PASSWORD={secret}\n",
-            server.url()
-        )
-    };
-    for (folder, server) in [
-        ("here", &scene.home),
-        ("same", &scene.away),
-        ("from", &scene.away),
+    let machine = &scene.machine;
+    let urls = |server: &Server| format!("ZEEV_URL={}\nZEEV_USERNAME=ana\n", server.url());
+    for (folder, server, secret) in [
+        ("here", &scene.home, "File9Secret4Qz"),
+        ("same", &scene.away, "From5Secret2Ks"),
+        ("from", &scene.away, "From5Secret2Ks"),
     ] {
-        std::fs::create_dir(scene.machine.path(folder)).expect("a folder");
-        let secret = if folder == "here" {
-            "File9Secret4Qz"
-        } else {
-            "From5Secret2Ks"
-        };
-        scene
-            .machine
-            .write(&format!("{folder}/.env"), settings(server, secret));
+        std::fs::create_dir(machine.path(folder)).expect("a folder");
+        let settings = format!("{}ZEEV_PASSWORD={secret}\n", urls(server));
+        machine.write(&format!("{folder}/.env"), settings);
     }
-    scene.machine.write(
-        "here/urls",
-        format!("ZEEV_URL={}\nZEEV_USERNAME=ana\n", scene.home.url()),
-    );
-    scene
-        .machine
-        .write("here/secrets", "ZEEV_PASSWORD='File9Secret4Qz'\n");
-    let two = "--env-file urls --env-file secrets";
-    for (handed_over, line, code) in [
-        (
-            "eval \"$(crmauth token zeev -f sh)\"; LINE",
-            "login zeev",
-            2,
-        ),
-        (
-            "eval \"$(crmauth token zeev -f sh)\"; LINE",
-            "login zeev --env-file .env",
-            2,
-        ),
-        (
-            "eval \"$(crmauth token zeev -f sh --var CRM)\"; LINE",
-            "login zeev",
-            2,
-        ),
-        (
-            "eval \"$(crmauth token zeev -f sh)\"; unset ZEEV_TOKEN; LINE",
-            "login zeev",
-            2,
-        ),
-        ("eval \"$(crmauth token zeev -f sh)\"; LINE", two, 2),
-        (
-            "eval \"$(crmauth token zeev -f sh --var CRM)\"; LINE",
-            two,
-            2,
-        ),
-        (
-            "set -a; crmauth token zeev -f env >../env; . ../env; LINE",
-            "token zeev",
-            2,
-        ),
-        ("crmauth exec zeev -- sh -c 'LINE'", "login zeev", 2),
-        (
-            "crmauth exec zeev -- sh -c 'LINE'",
-            "exec zeev -- true",
-            125,
-        ),
-        (
-            "crmauth exec zeev -- sh -c 'unset ZEEV_TOKEN; LINE'",
-            "token zeev",
-            2,
-        ),
-        (
-            "crmauth exec zeev --token-file -- sh -c 'LINE'",
-            "api zeev /api/2/tokens",
-            2,
-        ),
-    ] {
-        let line = if line == two {
-            format!("login zeev {two}")
-        } else {
-            line.to_owned()
-        };
+    machine.write("here/urls", urls(&scene.home));
+    machine.write("here/secrets", "ZEEV_PASSWORD='File9Secret4Qz'\n");
+    let sh = "eval \"$(crmauth token zeev -f sh)\"; ";
+    let crm = "eval \"$(crmauth token zeev -f sh --var CRM)\"; ";
+    let env = "set -a; crmauth token zeev -f env >../env; . ../env; ";
+    for [handed_over, line, code] in cells([
+        "SH LINE | login zeev | 2",
+        "SH LINE | login zeev --env-file .env | 2",
+        "CRM LINE | login zeev | 2",
+        "SH unset ZEEV_TOKEN; LINE | login zeev | 2",
+        "SH LINE | login zeev --env-file urls --env-file secrets | 2",
+        "CRM LINE | login zeev --env-file urls --env-file secrets | 2",
+        "ENV LINE | token zeev | 2",
+        "crmauth exec zeev -- sh -c 'LINE' | login zeev | 2",
+        "crmauth exec zeev -- sh -c 'LINE' | exec zeev -- true | 125",
+        "crmauth exec zeev -- sh -c 'unset ZEEV_TOKEN; LINE' | token zeev | 2",
+        "crmauth exec zeev --token-file -- sh -c 'LINE' | api zeev /api/2/tokens | 2",
+    ]) {
+        let handed_over = handed_over.replace("SH ", sh).replace("CRM ", crm);
+        let handed_over = handed_over.replace("ENV ", env);
+        let code: i32 = code.parse().expect("a code");
         for (folder, code) in [("here", code), ("same", 0)] {
-            if folder == "same" && (line.contains(two) || line.contains("api ")) {
+            if folder == "same" && (line.contains("urls") || line.contains("api ")) {
                 continue;
             }
             let logins = 1 + usize::from(folder == "same");
@@ -351,10 +212,8 @@ fn no_session_that_was_handed_over_takes_another_folders_secret_with_it() {
             let before = scene.away.connections();
             let there = format!("cd ../{folder}; crmauth {line} >../out");
             let script = format!("cd from; {}", handed_over.replace("LINE", &there));
-            let outcome = scene
-                .machine
-                .finish(scene.machine.shell_command("sh", &script));
-            assert_eq!(outcome.code, code, "{script}: {outcome}");
+            let outcome = scene.machine.shell("sh", &script);
+            outcome.exits(code, &script);
             if folder == "here" {
                 outcome.tells("ZEEV_URL in the environment names a server other than");
                 outcome.tells("hint: `unset ZEEV_URL`");
@@ -368,10 +227,8 @@ fn no_session_that_was_handed_over_takes_another_folders_secret_with_it() {
 #[test]
 fn the_refusal_names_every_secret_and_the_cures_work() {
     let mut scene = Scene::new();
-    scene.machine.write(
-        ".env",
-        scene.fill("ZEEV_URL={home}\nZEEV_USERNAME=ana\nZEEV_PASSWORD={pass}\n"),
-    );
+    let file = "ZEEV_URL={home}\nZEEV_USERNAME=ana\nZEEV_PASSWORD={pass}\n";
+    scene.machine.write(".env", scene.fill(file));
     let away = scene.away.url();
     scene.machine.set("ZEEV_URL", &away);
     let told = "ZEEV_URL in the environment names a server other than ./.env line 1, which ZEEV_PASSWORD from ./.env line 3 is for";
@@ -379,30 +236,22 @@ fn the_refusal_names_every_secret_and_the_cures_work() {
                 the other server an account of its own, as in `zeev@filial`";
     let error = scene.machine.run("login zeev --json");
     let error: serde_json::Value = serde_json::from_str(&error.stderr).expect("JSON");
-    let error = &error["error"];
-    assert_eq!(
-        (&error["code"], &error["exit"]),
-        (&"bad_setting".into(), &2.into())
-    );
-    assert_eq!(
-        (&error["message"], &error["hint"]),
-        (&told.into(), &hint.into())
-    );
+    for (member, value) in [
+        ("code", "bad_setting".into()),
+        ("exit", serde_json::Value::from(2)),
+        ("message", told.into()),
+        ("hint", hint.into()),
+    ] {
+        assert_eq!(error["error"][member], value);
+    }
     scene.machine.run("status zeev").says(&[told]);
     assert_eq!((scene.home.connections(), scene.away.connections()), (0, 0));
     scene.home.push(vec![canned::zeev("tok-4K"); 2]);
     scene.away.push([canned::zeev("tok-4K")]);
-    scene
-        .machine
-        .set("ZEEV_PASSWORD", "theirs")
-        .run("login zeev")
-        .answer();
-    scene
-        .machine
-        .unset("ZEEV_PASSWORD")
-        .unset("ZEEV_URL")
-        .run("login zeev")
-        .answer();
+    scene.machine.set("ZEEV_PASSWORD", "theirs");
+    scene.machine.run("login zeev").answer();
+    scene.machine.unset("ZEEV_PASSWORD ZEEV_URL");
+    scene.machine.run("login zeev").answer();
     scene.machine.set("ZEEV_URL", &away);
     let account =
         "ZEEV__FILIAL__URL={home}\nZEEV__FILIAL__USERNAME=ana\nZEEV__FILIAL__PASSWORD={pass}\n";
@@ -410,15 +259,11 @@ fn the_refusal_names_every_secret_and_the_cures_work() {
     scene.machine.run("login zeev@filial").answer();
     let two = "HELLOCLOUD_URL={home}\nHELLOCLOUD_CLIENT_ID=c\nHELLOCLOUD_CLIENT_SECRET={pass}\nHELLOCLOUD_PASSWORD={pass}\n";
     scene.machine.write(".env", scene.fill(two));
-    scene
-        .machine
-        .set("HELLOCLOUD_URL", &away)
-        .set("HELLOCLOUD_USERNAME", "ana");
+    scene.machine.set("HELLOCLOUD_URL", &away);
+    scene.machine.set("HELLOCLOUD_USERNAME", "ana");
+    let which = "which HELLOCLOUD_CLIENT_SECRET from ./.env line 3";
     let both = "or set HELLOCLOUD_CLIENT_SECRET and HELLOCLOUD_PASSWORD in the environment too";
-    scene.machine.run("login hellocloud").fails(
-        2,
-        &["which HELLOCLOUD_CLIENT_SECRET from ./.env line 3", both],
-    );
+    scene.machine.fails("login hellocloud", 2, &[which, both]);
 }
 
 /// Whose URL counts for an account's secret, and what is another server.

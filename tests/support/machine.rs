@@ -167,6 +167,13 @@ impl Machine {
         outcome
     }
 
+    /// Runs the first of what ` | ` separates, which fails with exit code 2 and tells the rest.
+    #[track_caller]
+    pub fn refuses(&self, line_and_texts: &str) {
+        let (line, texts) = line_and_texts.split_once(" | ").expect("a text");
+        self.fails(line, 2, &[]).tells(texts);
+    }
+
     /// The program with its arguments, not started yet.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
