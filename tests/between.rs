@@ -2,7 +2,7 @@
 
 use crate::support::demo::{self, Demo};
 use crate::support::tls::Authority;
-use crate::support::{Machine, Reply, Server, at, at_once};
+use crate::support::{Machine, Outcome, Reply, Server, at, at_once};
 use crate::{broker, gluo, hellocloud, systemsway, zeev};
 
 const BOM: &str = "\u{feff}";
@@ -598,4 +598,90 @@ fn a_session_is_adopted_whatever_the_pipe_put_around_it() {
         let outcome = machine.shell("bash", "crmauth login gluo --adopt < session.json");
         assert_eq!(outcome.code, 0, "{before:?} {after:?}: {}", outcome.stderr);
     }
+}
+
+/// What a login makes of a body where `@` is the good answer and `%` the same without its last brace.
+fn outcome_of(body: &str, line: &str) -> Outcome {
+    let good = zeev::DEMO.good();
+    let body = body.replace('@', &good);
+    let body = body.replace('%', &good[..good.len() - 1]);
+    let server = Server::start(vec![Reply::json(200, body)]);
+    zeev::DEMO.machine(&server.url()).run(line)
+}
+
+#[test]
+fn one_object_is_found_wherever_it_stands() {
+    let many = "PHP Notice:  {closure} in a.php\n".repeat(1000);
+    let many = [&many, "@", &many].concat();
+    let (around, commas) = ("text around its JSON", "a comma too many");
+    let rows = [
+        ("<br />\n<b>Warning</b>: x {closure} in /a.php\n@", around),
+        ("<br /><b>Warning</b><br />@", around),
+        ("@<br />\n<b>Notice</b>: y", around),
+        ("@\n<b>Notice</b>: function() {} in {main}<br />\n", around),
+        ("Warning: x\n@", around),
+        ("Warning: f({\"a\":1}) x\n@", around),
+        ("Warning: x\n{\n{main}\n{ $a }\n@", around),
+        (&many, around),
+        ("%,\"a\":{\"b\":1,},}", commas),
+        ("%,\r\n}", commas),
+        ("%,\"a\":{\"b\":1\t,\t}\n,\n}\n", commas),
+        ("<b>x</b>\n%,}<br />", commas),
+        (" \r\n@\r\n", ""),
+    ];
+    at_once(rows, |(body, warning)| {
+        let outcome = outcome_of(body, "login zeev");
+        outcome.gives(0, &format!("{}\n", zeev::DEMO.token), body);
+        assert_eq!(outcome.stderr.is_empty(), warning.is_empty(), "{body}");
+        outcome.says(&[warning]);
+    });
+    let odd = r#"%,"a":",}","b":[1,"\",]",],}"#;
+    let details = &outcome_of(odd, "login zeev -f json").json()["details"];
+    assert_eq!(details["a"], ",}");
+    assert_eq!(details["b"], serde_json::json!([1, "\",]"]));
+}
+
+#[test]
+fn what_holds_no_object_or_more_than_one_is_refused() {
+    let cut = r#"% | %, | {,} | %,,} | {"a":bad,^@^} | {"a":{"b":1}"#;
+    let two = "@{} | @ @ | @^@ | @^{} | %,}^%,}";
+    let other = "[@] | \"x\" |  | \u{feff}\r^\u{feff} | Invalid request";
+    let deep = "[".repeat(10_000);
+    let bad = [cut, two, other, &deep].join(" | ").replace('^', "\n");
+    let script = "<html><script type=\"application/ld+json\">\n@\n</script></html>";
+    let upper = script.to_uppercase();
+    let starts = [
+        "",
+        "<!DOCTYPE html>",
+        "<?xml version=\"1.0\"?>\n<!DOCTYPE html>",
+        "<!-- cached -->\n",
+        "\u{feff}\n<!-- a --><!-- b -->\n<!doctype HTML PUBLIC \"x\">",
+        "<b>Warning</b>: x<br />\n",
+        "<head>\n",
+    ];
+    let pages = starts.iter().flat_map(|start| {
+        let pages = [script, &upper, &script[6..]];
+        pages.map(|page| ("html", [start, page].concat()))
+    });
+    let bad = bad.split(" | ").map(|body| ("bad_answer", body.to_owned()));
+    let rows = bad.chain(pages).chain([("html", "<b>x</b>%".to_owned())]);
+    at_once(rows, |(code, body)| {
+        let outcome = outcome_of(&body, "login zeev --json");
+        let code = format!("{{\"error\":{{\"code\":\"{code}\"");
+        outcome.exits(6, &body).says(&[&code]);
+    });
+}
+
+/// What is not linear takes minutes for these.
+#[test]
+fn a_mebibyte_of_braces_is_soon_judged() {
+    let parts =
+        r#"{ | ^{ | >{ | ^{" | ^{"": | ^{"a":[1,], | ^{ } | ^{"a":1,}x | < | {"a":1} | ^{   "#;
+    let parts = parts.replace('^', "\n");
+    let many = |part: &str| part.repeat(((1 << 20) - 3) / part.len());
+    let nested = ["\n{\"a\":".repeat(100), "1,".repeat(400_000)].concat();
+    at_once(parts.split(" | ").map(many).chain([nested]), |text| {
+        let outcome = outcome_of(&["<b>", &text].concat(), "login zeev --timeout 20");
+        outcome.fails(6, &["sent HTML instead of JSON"]);
+    });
 }

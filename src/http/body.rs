@@ -35,15 +35,14 @@ impl<'a> Body<'a> {
             Some(chars.collect::<String>())
         };
         // JSON and markup begin with an ASCII character, which has one byte that is zero.
-        let other = utf16(u16::from_le_bytes, b"\xff\xfe", 1)
-            .or_else(|| utf16(u16::from_be_bytes, b"\xfe\xff", 0))
-            .map(|text| (text, "UTF-16"));
-        let other = other.or_else(|| match std::str::from_utf8(body) {
-            Ok(_) => None,
-            Err(_) => single_bytes(body, &declared),
-        });
-        let charset = other.as_ref().map(|(_, charset)| *charset);
-        let text = other.map_or(body.into(), |(text, _)| text.into_bytes().into());
+        let little = utf16(u16::from_le_bytes, b"\xff\xfe", 1);
+        let other = match little.or_else(|| utf16(u16::from_be_bytes, b"\xfe\xff", 0)) {
+            Some(text) => Some((text, "UTF-16")),
+            None if std::str::from_utf8(body).is_ok() => None,
+            None => single_bytes(body, &declared),
+        };
+        let (text, charset) = other.unzip();
+        let text = text.map_or(body.into(), |text| text.into_bytes().into());
         Self {
             text,
             charset,
@@ -191,9 +190,8 @@ fn wrapped(value: &Value) -> Option<Fields> {
 
 /// Whether a text is one of PHP's notices without HTML, or vtiger's last word, or may become one.
 fn is_php_notice(text: &[u8]) -> bool {
-    const WORDS: &str =
-        "Sorry!|Warning|Notice|Deprecated|Fatal error|Parse error|Strict Standards|PHP ";
-    let mut words = WORDS.split('|').map(str::as_bytes);
+    let words = "Sorry!|Warning|Notice|Deprecated|Fatal error|Parse error|Strict Standards|PHP ";
+    let mut words = words.split('|').map(str::as_bytes);
     words.any(|word| text.starts_with(word) || word.starts_with(text))
 }
 
@@ -203,18 +201,16 @@ struct Found {
     commas: bool,
 }
 
-/// The only JSON object among other text. PHP prints its warnings before or after an answer and ends them with a tag or
-/// a line; an object that is cut, or a second one, makes the answer unusable. Each byte is looked at a few times at most:
-/// what has been read as a part of something else is not tried again.
+/// The only JSON object among other text: PHP ends its warnings with a tag or a line; an object that is cut, or a second
+/// one, makes the answer unusable. Each byte is looked at a few times at most.
 fn only_object(text: &[u8]) -> Option<Found> {
     let mut found: Option<Found> = None;
     let mut at = 0;
     while let Some(next) = text[at..].iter().position(|byte| *byte == b'{') {
         let brace = at + next;
         let before = trim_end(&text[..brace]);
-        let own_place = before.is_empty()
-            || before.ends_with(b">")
-            || text[before.len()..brace].contains(&b'\n');
+        let after_line = text[before.len()..brace].contains(&b'\n');
+        let own_place = before.is_empty() || before.ends_with(b">") || after_line;
         at = brace + 1;
         if !own_place && found.is_none() {
             continue;
@@ -228,10 +224,7 @@ fn only_object(text: &[u8]) -> Option<Found> {
                 at = brace + more.length;
             }
             Ok(_) if is_page(&text[..brace]) => return None,
-            Ok(object) => {
-                at = brace + object.length;
-                found = Some(object);
-            }
+            Ok(object) => at = brace + found.insert(object).length,
             // The text began as an object and is not one: an object inside of it is not the answer.
             Err(_) if brace == 0 => return None,
             Err(length) => at = at.max(brace + length),
@@ -252,8 +245,7 @@ fn is_page(before: &[u8]) -> bool {
 
 /// What a brace begins: an object, or something else as far as that is certain; `None` if it does not end.
 fn object_at(text: &[u8]) -> Option<std::result::Result<Found, usize>> {
-    let first = text[1..].trim_ascii_start().first();
-    if !matches!(first, None | Some(b'"' | b'}')) {
+    if !matches!(text[1..].trim_ascii_start(), [] | [b'"' | b'}', ..]) {
         return Some(Err(1));
     }
     let mut objects = Deserializer::from_slice(text).into_iter::<IgnoredAny>();
@@ -315,93 +307,4 @@ fn offset(text: &[u8], error: &serde_json::Error) -> usize {
     let lines = text.split_inclusive(|byte| *byte == b'\n');
     let before = lines.take(error.line().saturating_sub(1));
     before.map(<[u8]>::len).sum::<usize>() + error.column()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::Cause;
-    use serde_json::json;
-
-    fn parse(body: &str) -> std::result::Result<(Value, bool), Cause> {
-        let found = Body::new(body.as_bytes(), None, false).object("h");
-        let found = found.map_err(|error| error.cause)?;
-        Ok((Value::Object(found.fields), !found.oddities.is_empty()))
-    }
-
-    #[test]
-    fn one_object_is_found_wherever_it_stands() {
-        let good = r#"{"a":{"b":1}}"#;
-        let value = json!({"a": {"b": 1}});
-        let note = "<br />\n<b>Deprecated</b>:  Using ${var}, use {$var} in <b>/a.php</b><br />\n";
-        let many = "PHP Notice:  {closure} in a.php\n".repeat(1000);
-        for (before, after) in [
-            ("<br />\n<b>Warning</b>: x {closure} in /a.php\n", ""),
-            ("<br /><b>Warning</b><br />", ""),
-            ("", "<br />\n<b>Notice</b>: y"),
-            ("", "\n<b>Notice</b>: function() {} in {main}<br />\n"),
-            ("Warning: x\n", ""),
-            ("Warning: f({\"a\":1}) x\n", ""),
-            ("Warning: x\n{\n{main}\n{ $a }\n", ""),
-            (&note.repeat(31), note),
-            (&note.repeat(32), ""),
-            (&many, &many),
-        ] {
-            let body = [before, good, after].concat();
-            assert_eq!(parse(&body), Ok((value.clone(), true)), "{body}");
-        }
-        for body in [
-            r#"{"a":{"b":1,},}"#,
-            "{\"a\":{\"b\":1},\r\n}",
-            "{\"a\":{\"b\":1\t,\t}\n,\n}\n",
-            "<b>x</b>\n{\"a\":{\"b\":1},}<br />",
-        ] {
-            assert_eq!(parse(body), Ok((value.clone(), true)), "{body}");
-        }
-        assert_eq!(parse(&[" \r\n", good, "\r\n"].concat()), Ok((value, false)));
-        let kept = json!({"a": ",}", "b": [1, "\",]"]});
-        assert_eq!(parse(r#"{"a":",}","b":[1,"\",]",],}"#), Ok((kept, true)));
-    }
-
-    #[test]
-    fn anything_else_is_refused() {
-        let cut = r#"{"a":{"b":1} | {"a":1, | {,} | {"a":1,,} | {"a":bad,\n{"b":1}\n}"#;
-        let two =
-            r#"{"a":1}{} | {"a":1} {"b":1} | {"a":1}\n{"b":1} | {"a":1}\n{} | {"a":1,}\n{"b":1,}"#;
-        let other = "[1] | \"x\" | \"{}\" |  | \u{feff}\\r\\n\u{feff} | Invalid request";
-        let all = [cut, two, other, &"[".repeat(10_000)].join(" | ");
-        for body in all.split(" | ") {
-            let body = body.replace("\\n", "\n").replace("\\r", "\r");
-            assert_eq!(parse(&body), Err(Cause::BadAnswer), "{body}");
-        }
-        assert_eq!(parse("<b>x</b>{\"a\":{\"b\":1}"), Err(Cause::Html));
-        let page = "<html><script type=\"application/ld+json\">\n{\"a\":1}\n</script></html>";
-        let upper = page.to_uppercase().replace("\"A\":1", "\"a\":1");
-        for start in [
-            "",
-            "<!DOCTYPE html>",
-            "<?xml version=\"1.0\"?>\n<!DOCTYPE html>",
-            "<!-- cached -->\n",
-            "\u{feff}\n<!-- a --><!-- b -->\n<!doctype HTML PUBLIC \"x\">",
-            "<b>Warning</b>: x<br />\n",
-            "<head>\n",
-        ] {
-            for page in [page, &upper, &page[6..]] {
-                let page = [start, page].concat();
-                assert_eq!(parse(&page), Err(Cause::Html), "{page}");
-            }
-        }
-    }
-
-    /// What is not linear takes minutes for these.
-    #[test]
-    fn a_mebibyte_of_braces_is_soon_judged() {
-        let parts = r#"{ | \n{ | >{ | \n{" | \n{"": | \n{"a":[1,], | \n{ } | \n{"a":1,}x | < | {"a":1} | \n{   "#;
-        let parts = parts.replace("\\n", "\n");
-        let many = |part: &str| part.repeat((1 << 20) / part.len());
-        let nested = ["\n{\"a\":".repeat(100), "1,".repeat(400_000)].concat();
-        for text in parts.split(" | ").map(many).chain([nested]) {
-            assert_eq!(parse(&["<b>", &text].concat()), Err(Cause::Html));
-        }
-    }
 }

@@ -44,10 +44,8 @@ impl Heads {
     }
 
     pub(super) fn expect_another(&self) {
-        *self.state() = State {
-            coming: Some(Vec::new()),
-            ..State::default()
-        };
+        // What else is known holds: only a connection whose heads were regular is kept.
+        self.state().coming = Some(Vec::new());
     }
 
     /// How the answer's head came, or as much of it as there is, and whether it began as one of HTTP does.

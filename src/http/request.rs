@@ -19,15 +19,6 @@ use crate::error::{Result, error};
 use crate::i18n::{Text, tr};
 use crate::secret::{BLANK, Secret};
 
-/// What every request of our own says of us, unless it says otherwise.
-const OURS: [(HeaderName, &str); 2] = [
-    (ACCEPT, "application/json"),
-    (
-        header::USER_AGENT,
-        concat!("crmauth/", env!("CARGO_PKG_VERSION")),
-    ),
-];
-
 /// Whether a method changes nothing, so that a request may be sent again whatever became of it.
 pub fn is_harmless(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
@@ -145,7 +136,6 @@ impl Request {
         self.header(header::CACHE_CONTROL, Secret::new("no-cache".to_owned()))
     }
 
-    /// Asks for another type than `application/json`.
     pub fn accept(mut self, media_type: &str) -> Self {
         // Before all but the body's type, so that the order of calls changes no byte on the wire.
         let place = usize::from(!self.body.is_empty());
@@ -154,7 +144,6 @@ impl Request {
         self
     }
 
-    /// Sends `Authorization: Bearer …`.
     pub fn bearer(self, token: &Secret) -> Self {
         self.secret(token)
             .header(header::AUTHORIZATION, bearer(token))
@@ -204,9 +193,10 @@ impl Request {
             headers.append(name, sensitive(value)?);
         }
         if self.passed.is_none() {
-            for (name, value) in OURS {
-                let value = HeaderValue::from_static(value);
-                headers.entry(name).or_insert(value);
+            let agent = concat!("crmauth/", env!("CARGO_PKG_VERSION"));
+            for (name, ours) in [(ACCEPT, "application/json"), (header::USER_AGENT, agent)] {
+                let ours = HeaderValue::from_static(ours);
+                headers.entry(name).or_insert(ours);
             }
         }
         let plain = |proxy: &&ProxyUrl| proxy.is_http() && self.url.scheme() == "http";
@@ -237,7 +227,7 @@ fn bearer(token: &Secret) -> Secret {
     Secret::new(["Bearer ", token.expose()].concat())
 }
 
-/// The value of the `Authorization` that many requests carry.
+/// A header that many requests carry.
 pub fn authorization(token: &Secret) -> Result<HeaderValue> {
     sensitive(&bearer(token))
 }
