@@ -707,3 +707,24 @@ fn every_character_that_nobody_sees() {
     assert_eq!(harm(&written), None);
     assert!(serde_json::from_str::<String>(&written).expect("JSON") == all);
 }
+
+#[test]
+fn json_escapes_what_a_reader_would_obey_and_nothing_else() {
+    let value = json!({
+        "a\"\\/é株❤": [null, true, -1, 1.5e300, u64::MAX, "", "#", "# #", "::x", "a\n\u{1}\u{7f}"],
+        "e\u{301}": {}, "z": []
+    });
+    let written = crmauth::json::text(&value);
+    assert_eq!(written.replace("\\u007f", "\u{7f}"), value.to_string());
+    for (value, expected) in [
+        ("##vso[x]", r##"#\u0023vso[x]"##),
+        ("###", r"#\u0023\u0023"),
+        ("#\n#\u{9b}2J\u{85}", r"#\n#\u009b2J\u0085"),
+        ("\u{202e}\u{2028}\u{e0041}", r"\u202e\u2028\udb40\udc41"),
+    ] {
+        let object = json!({ value: [value] });
+        let written = crmauth::json::text(&object);
+        assert_eq!(written, format!(r#"{{"{expected}":["{expected}"]}}"#));
+        assert_eq!(serde_json::from_str::<Value>(&written).ok(), Some(object));
+    }
+}

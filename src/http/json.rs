@@ -95,11 +95,12 @@ impl Json {
 
     /// The server's sentence for people, and its code.
     pub fn said(&self) -> Option<String> {
-        let first = |names: &str| {
+        let one = |names: &str| {
             let mut texts = names.split(' ').filter_map(|name| self.text(name));
             texts.find(|text| !text.is_empty())
         };
-        let parts = [first(CODES), first(SENTENCES)].into_iter();
+        let names = "error_description message mensagem MensagemRetorno detail title description";
+        let parts = [one("error code codigo CodigoRetorno"), one(names)].into_iter();
         let mut parts: Vec<String> = parts.flatten().collect();
         parts.dedup();
         // OAuth2's `message` is the same whatever is wrong; its `hint` says what.
@@ -122,11 +123,6 @@ impl Json {
         }
     }
 }
-
-/// Names of fields with a code, and of those with a sentence for people.
-const CODES: &str = "error code codigo CodigoRetorno";
-const SENTENCES: &str =
-    "error_description message mensagem MensagemRetorno detail title description";
 
 fn collect_secrets(fields: &Map<String, Value>, found: &mut Vec<Secret>) {
     for (name, value) in fields {

@@ -231,12 +231,9 @@ impl Draw<'_> {
     /// A part of a path, if it is one of the protocol's own.
     fn segment<'s>(&self, part: &'s str) -> &'s str {
         let part_of = |word: &&str| word.split(['/', '?']).any(|other| other == part);
-        let known = self.transcript.words.iter().any(part_of) && !self.is_typed(part);
-        if known || part.is_empty() {
-            part
-        } else {
-            "…"
-        }
+        let mut words = self.transcript.words.iter();
+        let known = part.is_empty() || words.any(part_of) && !self.is_typed(part);
+        if known { part } else { "…" }
     }
 
     fn is_word(&self, text: &str) -> bool {
