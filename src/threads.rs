@@ -18,9 +18,8 @@ pub async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         .await
 }
 
-/// The addresses of a host. If asked for both families at once, musl finds nothing where the answer for one of them is
-/// an error, as old load balancers send it for IPv6. So each is asked for by itself, and an answer does not wait long
-/// for the other.
+/// The addresses of a host. Asked for both families at once, musl finds nothing where the answer for one is an error,
+/// as old load balancers send it for IPv6: each is asked for by itself, and an answer does not wait long for the other.
 #[cfg(target_env = "musl")]
 pub async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     use dns_lookup::AddrFamily::{Inet, Inet6};

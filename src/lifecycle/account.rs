@@ -103,8 +103,7 @@ impl<'a> Account<'a> {
         Self::new(services, bare(target.clone(), url, missing), Role::User)
     }
 
-    /// The account that a session was stored for. Its server is the one in the key, whatever is configured now; if
-    /// another one is configured, or none, there are no other settings either.
+    /// The account that a session was stored for, at the key's server: without settings if another one is configured.
     pub async fn of_stored(
         services: &'a Services,
         sources: &Sources,
@@ -325,7 +324,6 @@ pub fn unclear(target: &Target, several: &[(Key, Entry)]) -> Error {
     error.target(&target.to_string())
 }
 
-/// Whose session is wanted of a target.
 pub fn role(target: &Target, person: Option<&str>) -> Result<Role> {
     let Some(person) = person else {
         return Ok(Role::User);

@@ -1,5 +1,4 @@
-//! Why a target has no usable session, found out step by step, without a secret and without a login; and the next step
-//! after an error that names none.
+//! Why a target has no usable session, found step by step without a secret or a login; the next step after an error.
 
 use std::time::Duration;
 
@@ -110,8 +109,7 @@ impl Account<'_> {
 }
 
 impl super::services::Services {
-    /// Looks what answers at a URL before anybody types a secret for it: what is wrong, if anything is, and the URL
-    /// near it that seems to be meant.
+    /// Looks what answers at a URL before anybody types a secret for it.
     pub async fn look(&self, settings: &Settings) -> Result<Option<Lost>> {
         let (target, timeout) = (&settings.target, self.timeout.min(LOOK));
         let text = tr!("checking what answers at the URL");
@@ -173,7 +171,6 @@ async fn seek(system: System, channel: &Channel<'_>, variable: &str) -> Result<L
     Err((error, perhaps))
 }
 
-/// What answers in a system's place.
 async fn wrong_product(system: System, channel: &Channel<'_>, variable: &str) -> Error {
     let (url, spec) = (&channel.settings.url, system.spec());
     let product = spec.product;

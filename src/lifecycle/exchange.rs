@@ -9,8 +9,7 @@ use crate::http::response::Response;
 use crate::i18n::tr;
 use crate::provider::{Judgement, Provider};
 
-/// How much of an answer is held back until it is known whether it refuses the session, in bytes. Refusals are short,
-/// but PHP may print a lot before them.
+/// How many bytes of an answer are held back until it is judged. Refusals are short, but PHP may print a lot before.
 const HELD_BACK_MAX: usize = 64 * 1024;
 
 /// How much of the end of a longer one is kept.

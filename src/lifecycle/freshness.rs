@@ -79,8 +79,7 @@ impl Stale {
 }
 
 impl Active<'_> {
-    /// Whether the session, last seen alive at `seen`, can be used as it is: it is not due to be renewed. One without a
-    /// known end may be used until the server refuses it.
+    /// Whether the session, last seen at `seen`, need not be renewed yet. Without an end it is used until refused.
     pub fn is_fresh(&self, seen: Timestamp, min_ttl: Duration) -> bool {
         let (session, now) = (&self.session, Timestamp::now());
         match (self.target().spec.ageing, session.expires_at) {
@@ -113,8 +112,7 @@ impl Account<'_> {
         Ok(life)
     }
 
-    /// Compares the store with a session from it; touches no other network. What cannot be read, or not be handed out, is
-    /// the same: whoever needs it complains.
+    /// Compares the store with a session from it. What cannot be read or used is the same: whoever needs it complains.
     pub async fn compare(&self, session: &Session) -> Compared {
         let found = self.store().read(&self.key, self.deadline).await;
         let entry = match found.map(|found| (found.unusable, found.entry)) {

@@ -1,5 +1,4 @@
-//! Obtains a session: look into the store, judge what is there, take the lock, look again, then ask, renew or log in, and
-//! store what came of it.
+//! Obtains a session: from the store, or under the lock by asking, renewing or logging in; and stores what came of it.
 
 use std::time::Duration;
 
@@ -39,7 +38,6 @@ pub struct Active<'a> {
     pub(super) part: Part,
 }
 
-/// What this run did for a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     /// No more than to find or renew it.
@@ -68,8 +66,7 @@ impl<'a> Account<'a> {
         })
     }
 
-    /// Obtains the session that is wanted, once a run: another target with the same settings shares it. Boxed, since a
-    /// login may first obtain another role's.
+    /// Obtains a session once a run: targets with the same settings share it. Boxed: another role's may come first.
     fn obtain<'b>(&'b self, want: &'b Want) -> Pending<'b, Obtained> {
         Box::pin(async move {
             if let Want::Cached(min_ttl) = want {
@@ -249,8 +246,7 @@ impl<'a> Attempt<'a> {
     async fn unless_dead(&mut self, session: Session, life: Option<Life>) -> Result<Obtained> {
         match life {
             Some(Life::Dead) => return self.replace_dead().await,
-            // Two requests of it have died by now, or one and this question: whoever holds it can do nothing with it,
-            // and a login beside it harms nobody.
+            // Two requests of it have died by now: whoever holds it can do nothing with it, and a login harms nobody.
             Some(Life::Broken) => {
                 self.account.note(Stale::Broken.text());
                 return self.log_in_and_keep().await;

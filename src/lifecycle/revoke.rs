@@ -7,8 +7,7 @@ use crate::i18n::{Text, tr};
 use crate::provider::Revocation;
 
 impl Account<'_> {
-    /// Ends the stored session: on the server unless `local`, then here. `None`: none was stored. If the server cannot
-    /// be asked, the session stays stored.
+    /// Ends the stored session, if any: on the server unless `local`, then here. If that cannot be asked, it stays.
     pub async fn end(&self, local: bool) -> Result<Option<Revocation>> {
         let store = self.store();
         let found = store.read(&self.key, self.deadline).await?;
@@ -61,8 +60,7 @@ impl Account<'_> {
 }
 
 impl Active<'_> {
-    /// Ends a session that this run logged in for and that nobody will have: it is neither stored nor handed over.
-    /// Says so unless `silently`.
+    /// Ends a session that this run logged in for and that nobody will have. Says so unless `silently`.
     pub async fn give_up(&self, silently: bool) {
         if self.part != Part::Opened {
             return;

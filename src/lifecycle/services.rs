@@ -1,5 +1,4 @@
-//! What a run works with, whichever targets it is about. What it asks for under two names it gets once: accounts with
-//! equal settings share one login.
+//! What a run works with, whichever targets it is about; accounts with equal settings share one login.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -87,8 +86,7 @@ impl Services {
         secrets.for_each(|secret| self.report.learn(secret));
     }
 
-    /// Takes in a session that somebody else made: learns its secrets, and takes whatever contains one out of its details,
-    /// which are printed and stored as they are.
+    /// Learns a session's secrets, and takes what contains one out of its details: they are printed and stored.
     pub(super) fn take_in(&self, session: &mut Session) {
         self.learn(session);
         let mut details = Value::Object(std::mem::take(&mut session.details));

@@ -38,8 +38,7 @@ impl Account<'_> {
         Ok(Some(Attempt::new(self, lock)))
     }
 
-    /// The store is out of reach. Sessions that live side by side do without it; on a single seat a login would end
-    /// the session that everybody else shares.
+    /// Sessions that live side by side do without the store; on a single seat a login would end the one that is shared.
     fn continue_without_store(&self, error: Error) -> Result<()> {
         if error.cause.exit() != 5 {
             return Err(error);
@@ -68,8 +67,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// Decides which session counts where another machine got the lock while this one logged in. If only one session
-    /// lives, the server knows which: that one is stored and handed out.
+    /// Decides which session counts if another machine got the lock meanwhile: on a single seat, the one that lives.
     pub(super) async fn resolve_conflict(&self, own: Obtained) -> Obtained {
         // A pause may have used up the time.
         let account = &self.account.again();

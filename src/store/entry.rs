@@ -1,5 +1,6 @@
 //! A stored session, and the form in which every store writes it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
@@ -79,13 +80,13 @@ pub struct Entry {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Record {
+struct Record<'a> {
     schema: u32,
     key: Key,
     target: String,
-    token: String,
+    token: Cow<'a, str>,
     token_type: String,
-    refresh: Option<String>,
+    refresh: Option<Cow<'a, str>>,
     user: Option<String>,
     impersonating: Option<String>,
     obtained_at: Timestamp,
@@ -107,14 +108,13 @@ pub(super) fn newer() -> Text {
 
 pub(super) fn encode(key: &Key, entry: &Entry) -> Zeroizing<Vec<u8>> {
     let session = &entry.session;
-    let exposed = |secret: &Secret| secret.expose().to_owned();
     let record = Record {
         schema: SCHEMA,
         key: key.clone(),
         target: entry.target.clone(),
-        token: exposed(&session.token),
+        token: session.token.expose().into(),
         token_type: session.token_type.clone(),
-        refresh: session.refresh.as_ref().map(exposed),
+        refresh: session.refresh.as_ref().map(|it| it.expose().into()),
         user: session.user.clone(),
         impersonating: session.impersonating.clone(),
         obtained_at: session.obtained_at,
@@ -146,9 +146,9 @@ pub(super) fn decode(bytes: &[u8], now: Timestamp) -> Result<(Key, Entry), Text>
         return Err(tr!("is from the future: was the clock set back?"));
     }
     let session = Session {
-        token: Secret::new(record.token),
+        token: Secret::new(record.token.into_owned()),
         token_type: record.token_type,
-        refresh: record.refresh.map(Secret::new),
+        refresh: record.refresh.map(Cow::into_owned).map(Secret::new),
         user: record.user,
         impersonating: record.impersonating,
         obtained_at: record.obtained_at,

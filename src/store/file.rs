@@ -63,8 +63,13 @@ impl FileLock {
         store.changed(store.remove(&entry_file(&key.name())))
     }
 
-    pub(super) fn release(self, key: &Key) {
+    pub(super) fn release(&self, key: &Key) {
         self.store.tidy(&key.lock_name());
+    }
+
+    /// Removes the folder where there was nothing but a lock in it.
+    pub(super) fn vacate(&self) {
+        let _ = std::fs::remove_dir(&self.store.folder);
     }
 }
 
@@ -99,11 +104,6 @@ impl FileStore {
         self.changed(self.remove(&draft(&key.name())))?;
         let (store, file) = (Rc::clone(self), Arc::new(file));
         Ok(FileLock { store, file })
-    }
-
-    /// Removes the folder where there was nothing but a lock in it.
-    pub(super) fn vacate(&self) {
-        let _ = std::fs::remove_dir(&self.folder);
     }
 
     pub(super) async fn discard(&self, deadline: Instant) -> Result<usize> {

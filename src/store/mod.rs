@@ -99,7 +99,7 @@ impl Store {
         match self {
             Self::File(store) => store.place(),
             Self::Memory(_) => "none".to_owned(),
-            Self::Redis(store) => store.place(),
+            Self::Redis(store) => store.server.url.to_string(),
         }
     }
 
@@ -181,7 +181,7 @@ impl Store {
         match self {
             Self::File(store) => store.fingerprint(secret, deadline).await,
             Self::Memory(_) => Ok(sha256_hex(secret.expose()).expose().to_owned()),
-            Self::Redis(store) => Ok(store.fingerprint(secret)),
+            Self::Redis(store) => Ok(store.keys.fingerprint(secret)),
         }
     }
 }
@@ -237,11 +237,9 @@ impl Lock {
         match self.held {
             Held::File(lock) => lock.release(&self.key),
             Held::Memory(_, None) => {}
-            Held::Memory(store, Some(lock)) => {
+            Held::Memory(_, Some(lock)) => {
                 lock.release(&self.key);
-                if let Some(others) = &store.others {
-                    others.vacate();
-                }
+                lock.vacate();
             }
             Held::Redis(turn) => return turn.release().await,
         }

@@ -25,8 +25,7 @@ pub struct Right {
 /// A healthy server may take so long to answer; nothing shorter is waited for, unless the deadline comes sooner.
 pub const NO_ANSWER_MIN: Duration = Duration::from_millis(250);
 const RENEWAL: Duration = Duration::from_millis(500);
-/// How long a server that has just started gives no lock: it may have forgotten one, which its holder can claim
-/// meanwhile. Longer than a renewal and a connection take.
+/// How long a server that has just started gives no lock: whoever holds one that it forgot renews it meanwhile.
 pub const GRACE: Duration = Duration::from_secs(2);
 /// The shortest pause between two tries; jitter adds up to as much again.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -56,8 +55,7 @@ pub enum Command {
     Take {
         owner: Owner,
         lease: Duration,
-        /// The entry's fence when it was read, `Some(None)` if there was no entry. If it is another by now, the
-        /// entry is news and no lock is wanted.
+        /// The entry's fence when it was read, `Some(None)` if there was none: if it is another by now, that is news.
         seen: Option<Option<Fence>>,
         /// How old the server must be.
         grace: Duration,

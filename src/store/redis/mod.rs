@@ -54,8 +54,8 @@ const RENEWABLE_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 type Read = (Version, Option<Result<(Key, Entry), Text>>);
 
 pub struct RedisStore {
-    server: Server,
-    keys: Keys,
+    pub(super) server: Server,
+    pub(super) keys: Keys,
     terms: Terms,
     began: Instant,
     /// How far the server's clock is ahead of ours. Entries are written by its clock, which all machines share.
@@ -67,8 +67,7 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// Connects to nothing yet. `key` is 32 bytes in base64, `allow_plain` permits `redis://` beyond loopback, and
-    /// `login` is how long a login may take.
+    /// Connects to nothing yet. `allow_plain` permits `redis://` beyond loopback; `login` is how long one may take.
     pub fn new(
         url: RedisUrl,
         key: &Secret,
@@ -99,10 +98,6 @@ impl RedisStore {
     pub(super) fn name(&self, key: &Key) -> String {
         let key = serde_json::to_string(key).unwrap_or_default();
         self.keys.name(&key)
-    }
-
-    pub(super) fn place(&self) -> String {
-        self.server.url.to_string()
     }
 
     pub(super) async fn read(&self, key: &Key, deadline: Instant) -> Result<Found> {
@@ -149,10 +144,6 @@ impl RedisStore {
         }
         found.sort_by(|(one, _), (other, _)| one.cmp(other));
         Ok(found)
-    }
-
-    pub(super) fn fingerprint(&self, secret: &Secret) -> String {
-        self.keys.fingerprint(secret)
     }
 
     async fn entry(&self, name: &String, deadline: Instant) -> Result<Read> {

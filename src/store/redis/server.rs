@@ -22,18 +22,16 @@ const CHUNK: usize = 16 * 1024;
 /// A connection, with or without TLS.
 type Pipe = Box<dyn Stream>;
 
-pub(super) struct Server {
-    pub(super) url: super::url::RedisUrl,
-    pub(super) trust: Rc<Trust>,
-    pub(super) allow_plain: bool,
-    /// Connections that are not in use. An exchange that is given up takes its connection with it, so that no answer is
-    /// taken for another's.
-    pub(super) idle: std::cell::RefCell<Vec<Pipe>>,
+pub struct Server {
+    pub url: super::url::RedisUrl,
+    pub trust: Rc<Trust>,
+    pub allow_plain: bool,
+    /// Those not in use. An exchange that is given up takes its own with it, so that no answer is taken for another's.
+    pub idle: std::cell::RefCell<Vec<Pipe>>,
 }
 
 impl Server {
-    /// Sends all commands at once and returns their answers in order, within a quarter of the time that is left. If a
-    /// connection breaks, the commands may reach the server twice.
+    /// Sends all commands at once and returns their answers in order. If a connection breaks, they may arrive twice.
     pub async fn ask(&self, commands: &[Cmd], deadline: Instant) -> Result<Vec<Value>> {
         let work = async {
             let idle = self.idle.borrow_mut().pop();
@@ -47,8 +45,7 @@ impl Server {
             let mut pipe = self.connect().await?;
             Ok((self.exchange(&mut pipe, commands).await?, pipe))
         };
-        // A login without the store needs the rest. A server that takes connections and never answers costs that once,
-        // since it is not asked again.
+        // A login without the store needs the rest. A server that never answers costs this once: it is not asked again.
         let left = deadline.saturating_duration_since(Instant::now());
         let limit = (left / 4)
             .clamp(super::lock::NO_ANSWER_MIN, EXCHANGE_MAX)
@@ -207,8 +204,7 @@ fn code(error: &ServerError) -> &str {
     }
 }
 
-/// The server's words after the code, without the script that it quotes: after the words since Redis 7, before them
-/// until then.
+/// The server's words after the code, without the script that it quotes: behind them since Redis 7, before until then.
 fn words(error: &ServerError) -> &str {
     let details = error.details().unwrap_or_default();
     let details = match details.rsplit_once(" script: ") {

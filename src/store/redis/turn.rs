@@ -64,8 +64,7 @@ impl RedisStore {
         }
     }
 
-    /// The deadline of what comes after a login: a session in hand is stored and the lock given back even if the login
-    /// has used up the time, as long as that is quickly done.
+    /// The deadline of what comes after a login: if that is quick, a session is stored even if the time is used up.
     fn beyond(&self, deadline: Instant) -> Instant {
         deadline.max(Instant::now() + self.terms.no_answer())
     }
@@ -149,8 +148,7 @@ impl Turn {
         self.change(Command::Forget).await
     }
 
-    /// Sends a change, again while the server does not answer, as one that is just being restarted; and once more if
-    /// it was this process that slept.
+    /// Sends a change, again while the server does not answer, and once more if it was this process that slept.
     async fn change(&self, make: impl FnOnce(Right) -> Command) -> Result<Written> {
         let Some(command) = self.right().map(make) else {
             return Ok(Written::Overtaken);
