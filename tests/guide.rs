@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::support::machine::{holds, installed, lacks, mode, set_mode, signal, wrapped};
 use crate::support::stored::systems;
-use crate::support::{Machine, Reply, Server, Terminal, canned, demo, rows};
+use crate::support::{Machine, Reply, Server, Terminal, canned, cells, demo, rows};
 
 const KEY: &str = "Qk7guidedAccessKey4Zt";
 /// What stands before the answer where there are two kinds of credentials.
@@ -65,17 +65,15 @@ fn answers_lead_to_a_session_and_to_a_file_that_asks_no_more() {
     machine.write(".gitignore", "target");
     let mut terminal = start(&machine, "login gluo");
     terminal.sees("Gluocrm needs some settings");
-    terminal
-        .sees("base URL; https is assumed")
-        .sees("from Gluocrm's");
+    terminal.sees("base URL; https is assumed");
+    terminal.sees("from Gluocrm's");
     terminal.asks("GLUO_URL: ", "").sees("GLUO_URL is required");
     let wrong = "GLUO_URL is neither an http:// nor an https:// URL";
     terminal.asks("GLUO_URL: ", "ftp://h").sees(wrong);
     let url = format!("{}/webservice.php", server.url());
     terminal.asks("GLUO_URL: ", format!(" {url} "));
-    terminal
-        .asks("GLUO_USERNAME: ", "api")
-        .sees("it is sent by e-mail");
+    terminal.asks("GLUO_USERNAME: ", "api");
+    terminal.sees("it is sent by e-mail");
     terminal.asks("GLUO_ACCESS_KEY (not shown): ", "two words");
     terminal.sees("GLUO_ACCESS_KEY contains white space");
     terminal.asks("(not shown): ", format!("{KEY} "));
@@ -131,18 +129,12 @@ fn what_is_asked_breaks_between_words() {
 
 #[test]
 fn what_stands_in_the_file_stays_byte_for_byte() {
-    for (before, after) in [
-        (
-            "# mine\r\nOTHER=\"a b\"\r\n",
-            "# mine\r\nOTHER=\"a b\"\r\nU\r\nN\r\nK\r\n",
-        ),
-        ("OTHER=1", "OTHER=1\nU\nN\nK\n"),
-        ("\u{feff}A=1\n\n", "\u{feff}A=1\n\nU\nN\nK\n"),
-        (
-            "export GLUO_USERNAME=  # from the page\nB=2\nGLUO_ACCESS_KEY=''\n",
-            "export N  # from the page\nB=2\nK\nU\n",
-        ),
-    ] {
+    for [before, after] in cells([
+        "# mine\r\nOTHER=\"a b\"\r\n | # mine\r\nOTHER=\"a b\"\r\nU\r\nN\r\nK\r\n",
+        "OTHER=1 | OTHER=1\nU\nN\nK\n",
+        "\u{feff}A=1\n\n | \u{feff}A=1\n\nU\nN\nK\n",
+        "export GLUO_USERNAME=  # from the page\nB=2\nGLUO_ACCESS_KEY=''\n | export N  # from the page\nB=2\nK\nU\n",
+    ]) {
         let server = Server::start(knocked_gluo());
         let machine = bare();
         let path = machine.write(".env", before);
@@ -151,9 +143,8 @@ fn what_stands_in_the_file_stays_byte_for_byte() {
         answer(&mut terminal, &server.url());
         terminal.asks("[Y/n]", "y");
         terminal.exits(0);
-        let after = after
-            .replace('U', &format!("GLUO_URL='{}'", server.url()))
-            .replace('N', "GLUO_USERNAME='api'");
+        let after = after.replace('U', &format!("GLUO_URL='{}'", server.url()));
+        let after = after.replace('N', "GLUO_USERNAME='api'");
         let after = after.replacen('K', &format!("GLUO_ACCESS_KEY='{KEY}'"), 1);
         assert_eq!(machine.text(".env"), after);
         assert_eq!(mode(&path), 0o600);
@@ -237,9 +228,8 @@ fn what_is_wrong_with_a_url_is_told_before_the_next_question() {
             let mut terminal = wide(&bare(), &format!("login {system}"));
             terminal.asks(&format!("{variable}: "), &url);
             terminal.sees("hint: ").sees(step);
-            terminal
-                .sees(&format!("{variable} [{url}]: "))
-                .types("\x03");
+            let again = format!("{variable} [{url}]: ");
+            terminal.sees(&again).types("\x03");
             terminal.exits(130);
         }
     }
@@ -257,17 +247,11 @@ fn ctrl_c_at_any_question_leaves_nothing() {
         let machine = bare();
         let mut terminal = start(&machine, "login gluo");
         let url = server.url();
-        let questions = [
-            ("GLUO_URL: ", &*url),
-            ("GLUO_USERNAME: ", "api"),
-            ("(not shown): ", KEY),
-        ];
-        for (question, typed) in &questions[..answers] {
+        let questions = ["GLUO_URL: ", "GLUO_USERNAME: ", "(not shown): ", "[Y/n]"];
+        for (question, typed) in questions.iter().zip([&url, "api", KEY]).take(answers) {
             terminal.asks(question, typed);
         }
-        let next = questions
-            .get(answers)
-            .map_or("[Y/n]", |(question, _)| question);
+        let next = questions[answers];
         terminal.sees(next);
         if next.starts_with("(not") {
             terminal.hides();
@@ -388,9 +372,10 @@ fn refused_credentials_can_be_typed_again() {
     terminal.exits(0).lacks(&["error:"]);
     let bodies = server.received().into_iter().map(|sent| sent.body);
     let bodies: Vec<String> = bodies.collect();
+    let typed = [("aan", "wr0ngW0rd"), ("ana", KEY)];
     assert_eq!(
         bodies,
-        [credentials("aan", "wr0ngW0rd"), credentials("ana", KEY)]
+        typed.map(|(user, password)| credentials(user, password))
     );
     let written = format!("ZEEV_USERNAME='ana'\nZEEV_PASSWORD='{KEY}'\n");
     assert_eq!(machine.text(".env"), written);
@@ -443,9 +428,8 @@ fn no_login_follows_that_nobody_typed_credentials_for() {
     // What the person did not type is not theirs to correct.
     let server = Server::start(knocked_zeev(&[Reply::json(401, "{}")]));
     let mut machine = bare();
-    machine
-        .set("ZEEV_USERNAME", "ana")
-        .secret("ZEEV_PASSWORD", KEY);
+    machine.set("ZEEV_USERNAME", "ana");
+    machine.secret("ZEEV_PASSWORD", KEY);
     let mut terminal = wide(&machine, "login zeev");
     terminal.asks("\nZEEV_URL: ", server.url());
     terminal.exits(4).lacks(&["Change"]);
@@ -462,10 +446,8 @@ fn no_secret_is_asked_for_that_could_not_be_sent() {
     // Who cannot be found now may be found when it counts.
     terminal.asks("\nZEEV_URL: ", "http://crm.invalid");
     terminal.asks("\nZEEV_URL [http://crm.invalid]: ", "");
-    terminal
-        .asks(KINDS, "")
-        .sees("\nZEEV_USERNAME: ")
-        .types("\x03");
+    terminal.asks(KINDS, "");
+    terminal.sees("\nZEEV_USERNAME: ").types("\x03");
     terminal.exits(130);
     machine.set("ZEEV_URL", PUBLIC);
     let left = start(&machine, "login zeev").exits(2);
@@ -570,9 +552,8 @@ fn a_run_that_stops_shows_what_is_typed_elsewhere_and_hides_the_secret_again() {
 fn what_is_set_with_invisible_characters_is_sent_with_a_warning_and_with_quotes_not_at_all() {
     let with = |server: &Server, user: &str, password: &str| {
         let mut machine = lacking_the_password(server);
-        machine
-            .set("ZEEV_USERNAME", user)
-            .set("ZEEV_PASSWORD", password);
+        machine.set("ZEEV_USERNAME", user);
+        machine.set("ZEEV_PASSWORD", password);
         machine
     };
     for (user, password, quotes) in [
@@ -580,11 +561,8 @@ fn what_is_set_with_invisible_characters_is_sent_with_a_warning_and_with_quotes_
         ("ana", "\"K\"", "quotes"),
         ("'ana'", "K", "quotes"),
     ] {
-        let machine = with(
-            &Server::start(Vec::new()),
-            user,
-            &password.replace('K', KEY),
-        );
+        let nobody = Server::start(Vec::new());
+        let machine = with(&nobody, user, &password.replace('K', KEY));
         machine.fails("login zeev", 2, &["begins and ends with ", quotes]);
     }
     for (user, password) in [("ana\u{200b}", "K\u{a0}"), ("\u{feff}ana", "\u{200b}K")] {

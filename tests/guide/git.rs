@@ -25,9 +25,8 @@ fn saves(machine: &mut Machine) -> Left {
 
 fn git(machine: &Machine, folder: &Path, arguments: &[&str]) {
     let mut git = Command::new("git");
-    git.args(arguments)
-        .current_dir(folder)
-        .env("HOME", machine.root().join("home"));
+    git.args(arguments).current_dir(folder);
+    git.env("HOME", machine.root().join("home"));
     assert!(git.status().expect("git starts").success(), "{arguments:?}");
 }
 
@@ -68,12 +67,7 @@ fn git_itself_says_whether_the_file_is_ignored() {
         assert_eq!(told, rules != after, "{}", left.output);
     }
     // Rules that stand elsewhere: in the folder above, in the repository, with the person.
-    for place in [
-        ".gitignore",
-        ".git/info/exclude",
-        "home/.config/git/ignore",
-        "nowhere",
-    ] {
+    for place in ".gitignore .git/info/exclude home/.config/git/ignore nowhere".split(' ') {
         let mut machine = bare();
         git(&machine, machine.root(), &["init", "-q"]);
         let path = machine.root().join(place);

@@ -15,14 +15,20 @@ struct Kind {
     /// Which it is of how many.
     of: (usize, usize),
     /// What is asked for besides the URL, the last one a secret that the first answer is about.
-    fields: &'static [&'static str],
+    fields: &'static str,
     knocked: fn() -> Reply,
     login: fn() -> Vec<Reply>,
     refusal: fn() -> Vec<Reply>,
     /// What the refusal's hint names, and is asked for again.
-    hinted: &'static [&'static str],
+    hinted: &'static str,
     /// Whether the hint is also about the kind of account.
     of_kind: bool,
+}
+
+impl Kind {
+    fn is_last(&self, field: &str) -> bool {
+        self.fields.split(' ').next_back() == Some(field)
+    }
 }
 
 fn refused() -> Vec<Reply> {
@@ -38,22 +44,22 @@ fn says(sentence: &str) -> Vec<Reply> {
 const HELLOCLOUD: Kind = Kind {
     system: "hellocloud",
     of: (1, 2),
-    fields: &["CLIENT_ID", "CLIENT_SECRET"],
+    fields: "CLIENT_ID CLIENT_SECRET",
     knocked: canned::hellocloud_knocked,
     login: || vec![canned::hellocloud(TOKEN)],
     refusal: refused,
-    hinted: &["CLIENT_SECRET"],
+    hinted: "CLIENT_SECRET",
     of_kind: true,
 };
 
 const ZEEV: Kind = Kind {
     system: "zeev",
     of: (1, 2),
-    fields: &["USERNAME", "PASSWORD"],
+    fields: "USERNAME PASSWORD",
     knocked: canned::zeev_knocked,
     login: || vec![canned::zeev(TOKEN)],
     refusal: refused,
-    hinted: &["USERNAME", "PASSWORD"],
+    hinted: "USERNAME PASSWORD",
     of_kind: false,
 };
 
@@ -65,18 +71,11 @@ const BROKER: Kind = Kind {
     ..ZEEV
 };
 
-const PARTNERS: &[&str] = &[
-    "USERNAME",
-    "PASSWORD",
-    "PARTNER_USERNAME",
-    "PARTNER_PASSWORD",
-];
-
 const PARTNER: Kind = Kind {
     of: (2, 3),
-    fields: PARTNERS,
+    fields: "USERNAME PASSWORD PARTNER_USERNAME PARTNER_PASSWORD",
     login: || vec![canned::broker("p9kindsPartnerToken"), canned::broker(TOKEN)],
-    hinted: &["PARTNER_USERNAME", "PARTNER_PASSWORD"],
+    hinted: "PARTNER_USERNAME PARTNER_PASSWORD",
     of_kind: false,
     ..BROKER
 };
@@ -84,7 +83,7 @@ const PARTNER: Kind = Kind {
 const GLUO: Kind = Kind {
     system: "gluo",
     of: (1, 1),
-    fields: &["USERNAME", "ACCESS_KEY"],
+    fields: "USERNAME ACCESS_KEY",
     knocked: canned::gluo_knocked,
     login: || canned::gluo(TOKEN),
     refusal: || {
@@ -92,7 +91,7 @@ const GLUO: Kind = Kind {
             r#"{"success":false,"error":{"code":"AUTHENTICATION_FAILURE","message":"no"}}"#;
         vec![canned::gluo(TOKEN).remove(0), Reply::json(200, refusal)]
     },
-    hinted: &["USERNAME", "ACCESS_KEY"],
+    hinted: "USERNAME ACCESS_KEY",
     of_kind: false,
 };
 
@@ -101,9 +100,9 @@ const KINDS: [Kind; 9] = [
     HELLOCLOUD,
     Kind {
         of: (2, 2),
-        fields: &["CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD"],
+        fields: "CLIENT_ID CLIENT_SECRET USERNAME PASSWORD",
         refusal: || says("The password is invalid: x"),
-        hinted: &["PASSWORD"],
+        hinted: "PASSWORD",
         of_kind: false,
         ..HELLOCLOUD
     },
@@ -119,16 +118,16 @@ const KINDS: [Kind; 9] = [
     PARTNER,
     Kind {
         of: (3, 3),
-        fields: &["USERNAME", "PASSWORD", "PARTNER_TOKEN"],
-        hinted: &["USERNAME", "PASSWORD", "PARTNER_TOKEN"],
+        fields: "USERNAME PASSWORD PARTNER_TOKEN",
+        hinted: "USERNAME PASSWORD PARTNER_TOKEN",
         of_kind: false,
         ..BROKER
     },
     ZEEV,
     Kind {
         of: (2, 2),
-        fields: &["API_TOKEN"],
-        hinted: &["API_TOKEN"],
+        fields: "API_TOKEN",
+        hinted: "API_TOKEN",
         ..ZEEV
     },
 ];
@@ -217,15 +216,13 @@ fn answer(terminal: &mut Terminal, kind: &Kind, wrong: bool) {
     if kinds > 1 {
         terminal.asks(&format!("{kinds} [1]: "), pick);
     }
-    for (place, field) in (1..).zip(kind.fields) {
+    for field in kind.fields.split(' ') {
         terminal.sees(&format!("{}_{field}", kind.system.to_uppercase()));
-        if is_secret(field) {
-            let wrong = wrong && place == kind.fields.len();
-            let typed = if wrong { WRONG } else { KEY };
-            terminal.asks("): ", typed);
-        } else {
-            terminal.asks(": ", "ana");
-        }
+        match is_secret(field) {
+            true if wrong && kind.is_last(field) => terminal.asks("): ", WRONG),
+            true => terminal.asks("): ", KEY),
+            false => terminal.asks(": ", "ana"),
+        };
     }
 }
 
@@ -236,16 +233,11 @@ fn change(terminal: &mut Terminal, kind: &Kind) {
     if kind.of_kind {
         terminal.asks(&format!("{kinds} [{pick}]: "), pick);
     }
-    for field in kind.hinted {
+    for field in kind.hinted.split(' ') {
         let question = if is_secret(field) { "): " } else { " [ana]: " };
         let variable = format!("\n{}_{field}", kind.system.to_uppercase());
-        let typed = if kind.fields.last() == Some(field) {
-            KEY
-        } else {
-            ""
-        };
-        terminal.sees(&variable).sees(question);
-        terminal.types(&format!("{typed}\r"));
+        let typed = if kind.is_last(field) { KEY } else { "" };
+        terminal.sees(&variable).asks(question, typed);
     }
 }
 
@@ -264,17 +256,15 @@ fn what_the_hint_names_is_asked_again() {
     };
     let partners = vec![canned::broker("p9kindsPartnerToken"), broker()];
     let refusals = [
-        (&GLUO, vec![Reply::json(200, unknown)], &["USERNAME"][..]),
-        (&HELLOCLOUD, says(client), &["CLIENT_ID"]),
-        (&KINDS[2], says(nobody), &["USERNAME"]),
-        (&behind_partner, partners, &["USERNAME", "PASSWORD"]),
+        (&GLUO, vec![Reply::json(200, unknown)], "USERNAME"),
+        (&HELLOCLOUD, says(client), "CLIENT_ID"),
+        (&KINDS[2], says(nobody), "USERNAME"),
+        (&behind_partner, partners, "USERNAME PASSWORD"),
     ];
-    let kinds = KINDS
-        .iter()
-        .map(|kind| (kind, (kind.refusal)(), kind.hinted, kind.of_kind));
-    let refusals = refusals
-        .into_iter()
-        .map(|(kind, refusal, hinted)| (kind, refusal, hinted, false));
+    let kinds = KINDS.iter();
+    let kinds = kinds.map(|kind| (kind, (kind.refusal)(), kind.hinted, kind.of_kind));
+    let refusals = refusals.into_iter();
+    let refusals = refusals.map(|(kind, refusal, hinted)| (kind, refusal, hinted, false));
     for (kind, refusal, hinted, of_kind) in kinds.chain(refusals) {
         let again = Kind {
             hinted,
@@ -289,9 +279,8 @@ fn what_the_hint_names_is_asked_again() {
         let what = format!("{} {:?}: {}", kind.system, kind.of, left.output);
         assert_eq!(left.code, 0, "{what}");
         let of_kind = of_kind.then_some("the kind of login".to_owned());
-        let names = hinted
-            .iter()
-            .map(|field| format!("{}_{field}", kind.system.to_uppercase()));
+        let names = hinted.split(' ');
+        let names = names.map(|field| format!("{}_{field}", kind.system.to_uppercase()));
         let names: Vec<String> = names.chain(of_kind).collect();
         let (last, most) = names.split_last().expect("a name");
         let names = match most {
@@ -306,10 +295,8 @@ fn what_the_hint_names_is_asked_again() {
 }
 
 fn logs_in(kind: &Kind, trouble: Trouble, language: &str, columns: u16) {
-    let what = format!(
-        "{} {:?} {trouble:?} {language} {columns}",
-        kind.system, kind.of
-    );
+    let (system, of) = (kind.system, kind.of);
+    let what = format!("{system} {of:?} {trouble:?} {language} {columns}");
     let mut script = vec![(kind.knocked)()];
     if trouble == Trouble::Secret {
         script.extend((kind.refusal)());
@@ -328,14 +315,10 @@ fn logs_in(kind: &Kind, trouble: Trouble, language: &str, columns: u16) {
     assert_eq!(left.code, 0, "{what}: {}", left.output);
     left.lacks(&[KEY, WRONG]);
     // What is typed breaks where it must.
-    let is_ours = |line: &String| !line.contains("]: http://");
-    let after_erasing = |line: &str| {
-        let kept = line.rsplit("\x1b[J").next();
-        kept.unwrap_or_default().trim_end().to_owned()
-    };
-    let lines = left.output.lines().map(after_erasing);
-    for line in lines.filter(is_ours) {
-        let width = line.chars().count();
+    let lines = left.output.lines();
+    let shown = lines.map(|line| line.rsplit("\x1b[J").next().unwrap_or_default());
+    for line in shown.filter(|line| !line.contains("]: http://")) {
+        let width = line.trim_end().chars().count();
         assert!(width <= usize::from(columns), "{what}: {line}");
     }
     let token = machine.run(&format!("token {}", kind.system));
@@ -383,12 +366,8 @@ fn a_wrong_answer_is_told_what_a_right_one_is() {
         "en | type a number from 1 to 5 | answer y or n | gluo: nothing was sent
         pt-BR | digite um número de 1 a 5 | responda s ou n | gluo: nada foi enviado",
     ) {
-        for (flag, listed) in [
-            ("-v", "zeev"),
-            ("-q", "Zeev"),
-            ("-v", "ZEEV: zeev"),
-            ("-q", "5)"),
-        ] {
+        let listed = ["zeev", "Zeev", "ZEEV: zeev", "5)"];
+        for (flag, listed) in ["-v", "-q", "-v", "-q"].into_iter().zip(listed) {
             let mut machine = Machine::new();
             machine.canary(KEY).set("NO_COLOR", "1");
             let line = ["login", "--lang", language, flag];
@@ -441,9 +420,8 @@ fn a_pasted_address_leads_to_the_url() {
         let url = servers.setting(&variable);
         let host = url.strip_prefix("http://").expect("plain");
         let mut terminal = Terminal::start(machine.command(&["login", system]), 200);
-        let pasted = pasted
-            .replace("/U", &format!("/{host}"))
-            .replace("U/", &format!("{host}/"));
+        let pasted = pasted.replace("/U", &format!("/{host}"));
+        let pasted = pasted.replace("U/", &format!("{host}/"));
         terminal.asks(&format!("{variable}: "), &pasted);
         if offered != "-" {
             let offered = offered.replace('U', host);

@@ -19,10 +19,8 @@ fn texts(pieces: usize) -> Vec<String> {
     let mut texts = vec![String::new()];
     let mut longest = texts.clone();
     for _ in 0..pieces {
-        longest = longest
-            .iter()
-            .flat_map(|text| PIECES.map(|piece| format!("{text}{piece}")))
-            .collect();
+        let longer = |text: String| PIECES.map(|piece| format!("{text}{piece}"));
+        longest = longest.into_iter().flat_map(longer).collect();
         texts.extend(longest.iter().cloned());
     }
     texts
@@ -33,19 +31,13 @@ fn written() -> Vec<(&'static str, String)> {
     let mut written = Vec::new();
     for text in texts(3) {
         let quoted = ["'", "\""].map(|quote| [quote, &text, quote].concat());
-        written.extend(
-            quoted
-                .into_iter()
-                .chain([text])
-                .map(|text| ("PASSWORD", text)),
-        );
+        let all = quoted.into_iter().chain([text]);
+        written.extend(all.map(|text| ("PASSWORD", text)));
     }
     for text in texts(2) {
         for field in ["USERNAME", "PASSWORD"] {
-            written.extend(
-                [format!(" '{text}'\t# \"$a"), format!("\"{text}\" # it's")]
-                    .map(|text| (field, text)),
-            );
+            let noted = [format!(" '{text}'\t# \"$a"), format!("\"{text}\" # it's")];
+            written.extend(noted.map(|text| (field, text)));
         }
         written.extend([format!("{text} # it's"), text].map(|text| ("USERNAME", text)));
     }
@@ -54,24 +46,17 @@ fn written() -> Vec<(&'static str, String)> {
 
 /// What a login gets for a field from a file with this line, if the line is taken.
 fn taken(folder: &Path, runtime: &Runtime, field: &str, written: &str) -> Option<String> {
-    let other = if field == "USERNAME" {
-        "PASSWORD"
-    } else {
-        "USERNAME"
+    let other = match field {
+        "USERNAME" => "PASSWORD",
+        _ => "USERNAME",
     };
-    fs::write(
-        folder.join("env"),
-        format!("ZEEV_URL=h\nZEEV_{other}=x\nZEEV_{field}={written}\n"),
-    )
-    .expect("a file");
-    let environment = Environment::new(
-        std::iter::empty::<(OsString, OsString)>(),
-        folder.to_owned(),
-    );
+    let file = format!("ZEEV_URL=h\nZEEV_{other}=x\nZEEV_{field}={written}\n");
+    fs::write(folder.join("env"), file).expect("a file");
+    let nothing: [(OsString, OsString); 0] = [];
+    let environment = Environment::new(nothing, folder.to_owned());
     let files = [PathBuf::from("env")];
-    let sources = runtime
-        .block_on(Sources::load(&environment, &files, Duration::ZERO))
-        .ok()?;
+    let sources = Sources::load(&environment, &files, Duration::ZERO);
+    let sources = runtime.block_on(sources).ok()?;
     let target = settings::target("zeev").expect("a target");
     let plan = runtime.block_on(settings::find(&target, &sources)).ok()?;
     Some(plan.found(field)?.known()?.expose().to_owned())
@@ -80,9 +65,8 @@ fn taken(folder: &Path, runtime: &Runtime, field: &str, written: &str) -> Option
 #[test]
 fn python_dotenv_reads_every_value_that_is_taken_as_it_is() {
     let folder = tempfile::tempdir().expect("a folder");
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = runtime.expect("a runtime");
     let (mut lines, mut values) = (Vec::new(), Vec::new());
     for (field, written) in written() {
         if let Some(value) = taken(folder.path(), &runtime, field, &written) {
@@ -96,11 +80,8 @@ fn python_dotenv_reads_every_value_that_is_taken_as_it_is() {
     let script =
         "import dotenv\nfor value in dotenv.dotenv_values('env').values(): print(value, end='\\0')";
     let mut command = Command::new("python3");
-    let output = command
-        .args(["-c", script])
-        .env("a", "taken")
-        .current_dir(folder.path())
-        .output();
+    command.args(["-c", script]).env("a", "taken");
+    let output = command.current_dir(folder.path()).output();
     let Some(output) = output.ok().filter(|output| output.status.success()) else {
         return skipped("python-dotenv");
     };

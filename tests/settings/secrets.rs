@@ -120,9 +120,8 @@ impl Row {
         if let Some(place) = self.secret.0
             && !self.url_there.is_empty()
         {
-            let home = Some(&self.urls[place])
-                .filter(|url| !url.is_empty())
-                .or(last);
+            let home = Some(&self.urls[place]).filter(|url| !url.is_empty());
+            let home = home.or(last);
             if home.is_some_and(|home| server(home) != server(self.url_there)) {
                 return Fate::Stray;
             }
@@ -157,12 +156,8 @@ impl Row {
             set(name, value, None);
         }
         set(case.url, self.url_there, None);
-        for (file, url) in self
-            .urls
-            .iter()
-            .enumerate()
-            .filter(|(_, url)| !url.is_empty())
-        {
+        let urls = self.urls.iter().enumerate();
+        for (file, url) in urls.filter(|(_, url)| !url.is_empty()) {
             set(case.url, url, Some(file));
         }
         if let Some((name, value, place)) = self.route {
@@ -180,9 +175,8 @@ impl Row {
             files => files.names(),
         };
         let named: Vec<PathBuf> = named.iter().map(PathBuf::from).collect();
-        let there = there
-            .into_iter()
-            .map(|(name, value)| (name.into(), value.into()));
+        let there = there.into_iter();
+        let there = there.map(|(name, value)| (name.into(), value.into()));
         let environment = Environment::new(there, folder.to_owned());
         let account = target(case.target).expect("a target");
         let sources = at_once(Sources::load(&environment, &named, Duration::from_secs(5)));
@@ -190,10 +184,8 @@ impl Row {
         match at_once(find(&account, &sources)) {
             Ok(plan) => {
                 let name = case.secret.rsplit("__").next().expect("a name");
-                let used = plan
-                    .found
-                    .iter()
-                    .any(|found| name.ends_with(found.field.name) && found.field.secret());
+                let mut found = plan.found.iter().map(|found| found.field);
+                let used = found.any(|field| name.ends_with(field.name) && field.secret());
                 assert!(used, "{}: the secret is not used", case.target);
                 let origin = plan.url.origin();
                 Fate::Sent(if origin == AWAY { AWAY } else { HERE })
@@ -201,14 +193,13 @@ impl Row {
             Err(error) => {
                 let told = error.message.english();
                 assert!(!told.contains(SECRET), "{told}");
-                match told {
-                    told if told.contains("could send the secret to another server") => {
-                        Fate::Planted
-                    }
-                    told if told.contains("names a server other than") => Fate::Stray,
-                    told if told.contains("not set") && told.contains("_URL") => Fate::NoUrl,
-                    told if told.contains("_URL is empty in ") => Fate::NoUrl,
-                    told => panic!("{}: {told}", case.target),
+                let tells = |text: &str| told.contains(text);
+                match () {
+                    () if tells("could send the secret to another server") => Fate::Planted,
+                    () if tells("names a server other than") => Fate::Stray,
+                    () if tells("not set") && tells("_URL") => Fate::NoUrl,
+                    () if tells("_URL is empty in ") => Fate::NoUrl,
+                    () => panic!("{}: {told}", case.target),
                 }
             }
         }
@@ -229,16 +220,10 @@ fn every_secret_goes_where_its_own_source_says_or_nowhere() {
         let [http, proxy] = flags.map(|flag| &*flag.leak());
         let mut routes = vec![None];
         if !case.path.is_empty() {
-            routes.extend([
-                Some((case.path, "x/y", None)),
-                Some((case.path, "x/y", Some(0))),
-            ]);
+            routes.extend([None, Some(0)].map(|place| Some((case.path, "x/y", place))));
         }
-        routes.extend([
-            Some((http, "1", Some(0))),
-            Some((http, "1", None)),
-            Some((proxy, "0", Some(0))),
-        ]);
+        routes.extend([Some(0), None].map(|place| Some((http, "1", place))));
+        routes.push(Some((proxy, "0", Some(0))));
         // Two systems in full, and of the others what differs between them: their fields.
         let all = [Files::Implicit, Files::Named, Files::Two, Files::Variable];
         for files in all.into_iter().take(if whole { 4 } else { 3 }) {
