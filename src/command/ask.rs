@@ -8,7 +8,6 @@ use crate::declaration::{Credentials, Default, Field, Kind, Target};
 use crate::error::{Cause, Error, Result};
 use crate::i18n::{Text, and, tr};
 use crate::lifecycle::Services;
-use crate::provider;
 use crate::secret::Secret;
 use crate::settings::{self, Questions, Sources};
 
@@ -32,9 +31,7 @@ pub(super) struct Guide<'a> {
     pub services: &'a Services,
     /// With the answers.
     pub sources: Sources,
-    pub wanted: &'a [Target],
     asked: Vec<Asked<'a>>,
-    not_asking: Option<Text>,
 }
 
 impl<'a> Guide<'a> {
@@ -50,11 +47,9 @@ impl<'a> Guide<'a> {
             run,
             services,
             sources,
-            wanted,
             asked: Vec::new(),
-            not_asking: why_not_asking(run),
         };
-        if guide.not_asking.is_none() && !run.global.json && !run.global.sandbox {
+        if why_not_asking(run).is_none() && !run.global.json && !run.global.sandbox {
             for target in wanted {
                 let asked = guide.ask_about(target).await?;
                 guide.asked.push(asked);
@@ -86,7 +81,11 @@ impl<'a> Guide<'a> {
                 }
             }
             if asked.answers.is_empty() && asked.kind.is_none() {
-                introduce(run, target, &questions);
+                let near = questions.near.iter();
+                near.for_each(|near| run.report.tell(near.clone()));
+                let product = target.spec.product;
+                run.report.aside(tr!(
+                    "{target}: {product} needs some settings. Ctrl-C stops without changing anything."; target, product));
             }
             // Nothing else is asked before the URL is known to lead somewhere.
             let fields = match first.kind {
@@ -99,10 +98,9 @@ impl<'a> Guide<'a> {
                 }
                 _ => &questions.fields[..],
             };
-            let answered =
-                consents(run, target, &questions).await? && asked.ask(&questions, fields).await?;
+            let done = asked.consents(&questions).await? && asked.ask(&questions, fields).await?;
             self.sources.answer(target, &asked.answers);
-            if !answered {
+            if !done {
                 break;
             }
         }
@@ -111,15 +109,13 @@ impl<'a> Guide<'a> {
 
     /// Adds to an error about missing settings why nobody was asked for them.
     pub(super) fn explain(&self, mut error: Error) -> Error {
-        if let (Cause::MissingSetting, Some(why), Some(hint)) =
-            (error.cause, &self.not_asking, &error.hint)
-        {
+        let why = why_not_asking(self.run).filter(|_| error.cause == Cause::MissingSetting);
+        if let (Some(why), Some(hint)) = (why, &error.hint) {
             error.hint = Some(tr!("{hint} – {why}"; hint, why));
         }
         error
     }
 
-    /// Why nothing may be sent to a target.
     pub(super) fn refused(&self, target: &Target) -> Option<Error> {
         let mut asked = self.asked.iter();
         asked.find(|asked| asked.target == target)?.refused.clone()
@@ -131,17 +127,15 @@ impl<'a> Guide<'a> {
         let Some(asked) = self.asked.iter_mut().find(|asked| asked.target == target) else {
             return Ok(false);
         };
-        let report = &asked.run.report;
         let refused = error.cause == Cause::Refused;
-        let typed =
-            |field: &&Field| asked.answer(field).is_some() && (field.credential() || !refused);
-        let typed: Vec<&'static Field> = target.spec.all_fields().filter(typed).collect();
+        let is = |field: &&Field| asked.answer(field).is_some() && (field.credential() || !refused);
+        let typed: Vec<&'static Field> = target.spec.all_fields().filter(is).collect();
         let may_change = matches!(error.cause.exit(), 4..=6) && error.cause != Cause::Locked;
         if typed.is_empty() || !may_change {
             return Ok(false);
         }
-        report.tell(Text::default());
-        report.tell_of(target, error);
+        asked.run.report.tell(Text::default());
+        asked.run.report.tell_of(target, error);
         asked.refusals += usize::from(refused);
         let (hinted, of_kind) = asked.hinted(&typed, error);
         let usual = of_kind || !hinted.is_empty();
@@ -176,6 +170,25 @@ impl Asked<'_> {
         Some(&self.target.spec.credentials[self.kind?])
     }
 
+    /// Asks before secrets go where a file says that nobody named.
+    async fn consents(&self, questions: &Questions) -> Result<bool> {
+        let (report, target) = (&self.run.report, self.target);
+        let secret = questions.fields.iter().any(|field| field.secret());
+        for (name, origin, value) in questions.planted.iter().filter(|_| secret) {
+            let ask = match *name == target.variable("URL") {
+                true => tr!("Send what you type to that server?"),
+                false => tr!("Send what you type anyway?"),
+            };
+            let origin = origin.text();
+            let question = tr!("{name} is {value} ({origin}). {ask}"; name, value, origin, ask);
+            if !report.confirm(question, false).await? {
+                report.tell(tr!("{target}: nothing was sent"; target));
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Asks which kind of credentials there are, the one before usual. Returns whether there was an answer.
     async fn choose(&mut self) -> Result<bool> {
         let kinds = self.target.spec.credentials.iter();
@@ -190,8 +203,7 @@ impl Asked<'_> {
 
     fn answer(&self, field: &Field) -> Option<&Secret> {
         let mut answers = self.answers.iter();
-        let answer = answers.find(|(other, _)| other.name == field.name);
-        answer.map(|(_, value)| value)
+        answers.find_map(|(other, value)| (other.name == field.name).then_some(value))
     }
 
     /// Asks for some fields. Returns whether all of them were answered.
@@ -241,60 +253,25 @@ impl Asked<'_> {
 
 /// Asks which system or account to log in to, where none was named.
 pub(super) async fn which(run: &Run<'_>, sources: &Sources) -> Result<Target> {
-    let all = provider::specs().into_iter();
+    let all = crate::provider::specs().into_iter();
     let all = all.map(|spec| Target::new(spec, None));
     let mut targets = each_once(sources.configured(), all);
     if why_not_asking(run).is_none() && !run.global.json {
-        let label =
-            |target: &Target| tr!("{target}: {product}"; target, product = target.spec.product);
+        let label = |target: &Target| tr!("{target}: {name}"; target, name = target.spec.product);
         let labels: Vec<Text> = targets.iter().map(label).collect();
         let question = tr!("Where do you want to log in?");
         if let Some(place) = run.report.choose(question, &labels, 0).await? {
             return Ok(targets.swap_remove(place));
         }
     }
-    let form = "crmauth login <TARGET>...";
-    Err(missing_argument("<TARGET>...", form, "login"))
+    Err(missing_argument("<TARGET>...", "", "login"))
 }
 
-/// Why nobody can be asked.
 pub(super) fn why_not_asking(run: &Run<'_>) -> Option<Text> {
-    if run.global.no_input {
-        Some(tr!("nothing is asked because of --no-input"))
-    } else if run.environment.is_ci() {
-        Some(tr!("nothing is asked because CI is set"))
-    } else if !run.report.meets_person() {
-        Some(tr!("nothing is asked because there is no terminal"))
-    } else {
-        None
-    }
-}
-
-fn introduce(run: &Run<'_>, target: &Target, questions: &Questions) {
-    if let Some(near) = &questions.near {
-        run.report.tell(near.clone());
-    }
-    let product = target.spec.product;
-    run.report.aside(tr!(
-        "{target}: {product} needs some settings. Ctrl-C stops without changing anything."; target, product));
-}
-
-/// Asks before secrets go where a file says that nobody named.
-async fn consents(run: &Run<'_>, target: &Target, questions: &Questions) -> Result<bool> {
-    if !questions.fields.iter().any(|field| field.secret()) {
-        return Ok(true);
-    }
-    for (name, origin, value) in &questions.planted {
-        let ask = match *name == target.variable("URL") {
-            true => tr!("Send what you type to that server?"),
-            false => tr!("Send what you type anyway?"),
-        };
-        let origin = origin.text();
-        let question = tr!("{name} is {value} ({origin}). {ask}"; name, value, origin, ask);
-        if !run.report.confirm(question, false).await? {
-            run.report.tell(tr!("{target}: nothing was sent"; target));
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    Some(match run.global.no_input {
+        true => tr!("nothing is asked because of --no-input"),
+        _ if run.environment.is_ci() => tr!("nothing is asked because CI is set"),
+        _ if run.report.meets_person() => return None,
+        _ => tr!("nothing is asked because there is no terminal"),
+    })
 }

@@ -5,7 +5,6 @@ mod adopt;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use jiff::Timestamp;
 
 use super::ask::{self, Guide};
 use super::delivery::{Delivery, Login, Prepared};
@@ -72,7 +71,7 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         return deliver(prepared, run, &[(target, session)]).await;
     }
     let mut guide = Guide::ask(run, &services, sources, &wanted).await?;
-    let mut results = guide.log_in_all(args).await;
+    let mut results = guide.log_in_all(args, &wanted).await;
     let changes = if args.person.is_some() { 0 } else { CHANGES };
     for (target, result) in &mut results {
         for _ in 0..changes {
@@ -84,22 +83,20 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         }
     }
     let code = deliver(prepared, run, &results).await?;
-    match guide.offer_to_save(&results).await {
+    if let Err(error) = guide.offer_to_save(&results).await {
         // Whoever stops the run must see that, although the answer is out.
-        Err(error) if error.cause.is_signal() => Err(error),
-        Err(error) => {
-            let text = tr!("the login worked, but what you typed is not saved");
-            run.report.warn_of(None, text, &error);
-            Ok(code)
+        if error.cause.is_signal() {
+            return Err(error);
         }
-        Ok(()) => Ok(code),
+        let text = tr!("the login worked, but what you typed is not saved");
+        run.report.warn_of(None, text, &error);
     }
+    Ok(code)
 }
 
 impl<'a> Guide<'a> {
-    /// Logs in to all targets, several at once.
-    async fn log_in_all(&self, args: &Args) -> Vec<Login<'a>> {
-        let (wanted, report) = (self.wanted, &self.run.report);
+    async fn log_in_all(&self, args: &Args, wanted: &'a [Target]) -> Vec<Login<'a>> {
+        let report = &self.run.report;
         let count = |done: usize| tr!("{done} of {all} done"; done, all = wanted.len());
         let _busy = (wanted.len() > 1).then(|| report.busy("login", count(0)));
         let mut logins = futures_util::stream::iter(wanted.iter().enumerate())
@@ -146,7 +143,7 @@ fn told(login: &Active<'_>) -> Text {
     };
     let until = match session.expires_at {
         Some(end) => {
-            let left = span(end.duration_since(Timestamp::now()).as_secs().max(0));
+            let left = span(end.duration_since(jiff::Timestamp::now()).as_secs().max(0));
             tr!("until {end} ({left})"; end = local(end), left)
         }
         None => tr!("until it is idle for some time"),

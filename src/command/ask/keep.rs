@@ -7,7 +7,6 @@ use super::Guide;
 use crate::error::{Result, error, why};
 use crate::i18n::{Text, and, tr};
 use crate::output;
-use crate::output::file::Replacement;
 use crate::secret::Secret;
 use crate::settings;
 
@@ -82,5 +81,7 @@ async fn write(path: &Path, shown: &str, settings: &[Shown]) -> Result<Vec<Text>
         error!(Storage: "{shown} would not be read back as intended"; shown =>
             hint "does it contain an unclosed quote?")
     })?;
-    Replacement::open(path.to_owned()).await?.write(&new)
+    output::file::Replacement::open(path.to_owned())
+        .await?
+        .write(&new)
 }

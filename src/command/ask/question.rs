@@ -5,7 +5,6 @@ use super::Asked;
 use crate::declaration::{Field, Kind, Settings};
 use crate::error::{Error, Result};
 use crate::i18n::{Text, tr};
-use crate::lifecycle::Lost;
 use crate::secret::Secret;
 use crate::settings::{self, Questions, Wrapping};
 use crate::signals::interruptible;
@@ -77,7 +76,7 @@ impl Asked<'_> {
         Ok(used.then(|| Secret::new(url.to_string())))
     }
 
-    async fn look(&self, settings: &Settings) -> Result<Option<Lost>> {
+    async fn look(&self, settings: &Settings) -> Result<Option<crate::lifecycle::Lost>> {
         interruptible(None, self.services.look(settings)).await
     }
 

@@ -9,7 +9,6 @@ use super::super::Run;
 use crate::declaration::{BaseUrl, Target};
 use crate::error::{Cause, Error, Result, error};
 use crate::i18n::{Text, tr};
-use crate::json::is_small;
 use crate::lifecycle::{Account, Active, Services};
 use crate::secret::Secret;
 use crate::session::Session;
@@ -44,41 +43,46 @@ pub(super) async fn adopt<'a>(
     text: &Secret,
 ) -> Result<Active<'a>> {
     let adopted = async {
-        let handed = parse(text.expose())?;
+        let handed = object(text.expose()).map_err(no_session)?;
+        let url = handed["url"].as_str();
+        let url = url.and_then(|url| BaseUrl::parse(url).ok());
+        let why = tr!("the session on stdin does not say which server it is for");
+        let url = url.ok_or_else(|| no_session(why))?;
+        let session = session(&handed)?;
         let account = match sources.without_credentials(target) {
-            Some(url) if url.as_ref().is_none_or(|url| *url == handed.url) => {
+            Some(own) if own.as_ref().is_none_or(|own| *own == url) => {
                 let missing = settings::find(target, sources).await.err();
-                Account::to_hand_over(services, target, handed.url.clone(), missing)
+                Account::to_hand_over(services, target, url.clone(), missing)
             }
             _ => Account::find(services, sources, target, None).await?,
         };
-        belongs(&handed, target, &account.plan)?;
-        let end = handed.session.expires_at;
+        belongs(&handed, &url, &account.plan)?;
+        let end = session.expires_at;
         if end.is_some_and(|end| end <= Timestamp::now()) {
-            let ended = error!(Refused: "the session has expired");
-            return Err(ended.hint(tr!("adopt a newer one, or log in")));
+            let error =
+                error!(Refused: "the session has expired" => hint "adopt a newer one, or log in");
+            return Err(error);
         }
-        account.adopt(handed.session).await
+        account.adopt(session).await
     };
     let named = |error: Error| error.target(&target.to_string());
     adopted.await.map_err(named)
 }
 
 /// Refuses a session whose system, server or user is not the target's.
-fn belongs(handed: &Handed, target: &Target, plan: &Plan) -> Result<()> {
-    if handed.provider != target.spec.id || handed.url != plan.url {
-        let (url, own_url) = (&handed.url, &plan.url);
+fn belongs(handed: &Value, url: &BaseUrl, plan: &Plan) -> Result<()> {
+    let (target, own_url) = (&plan.target, &plan.url);
+    if handed["provider"] != target.spec.id || url != own_url {
         let error = error!(BadSetting: "the session is for {url} and not for {target} at {own_url}";
-            url, target, own_url =>
-            hint "a session goes to the server that it is for");
+            url, target, own_url => hint "a session goes to the server that it is for");
         return Err(error);
     }
-    if let Some(person) = &handed.person {
+    if let Some(person) = handed["impersonating"].as_str() {
         let error = error!(BadSetting: "the session impersonates {person}, and {target} does not"; person, target =>
             hint "adopt the session without --as; `--as` then works here too");
         return Err(error);
     }
-    if let (Some(user), Some(own)) = (&handed.session.user, plan.text("USERNAME"))
+    if let (Some(user), Some(own)) = (handed["user"].as_str(), plan.text("USERNAME"))
         && user.to_lowercase() != own.to_lowercase()
     {
         let variable = target.variable("USERNAME");
@@ -89,28 +93,14 @@ fn belongs(handed: &Handed, target: &Target, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// A session from elsewhere.
-struct Handed {
-    provider: String,
-    url: BaseUrl,
-    person: Option<String>,
-    session: Session,
-}
-
 fn no_session(why: Text) -> Error {
-    Error::new(Cause::Usage, why).hint(tr!(
-        "`crmauth token TARGET -f json` on another machine writes what --adopt reads"
-    ))
+    let hint = tr!("`crmauth token TARGET -f json` on another machine writes what --adopt reads");
+    Error::new(Cause::Usage, why).hint(hint)
 }
 
-/// Reads what the format json writes.
-fn parse(text: &str) -> Result<Handed> {
-    let object = object(text).map_err(no_session)?;
-    let text = |name: &str| object[name].as_str();
+fn session(handed: &Value) -> Result<Session> {
+    let text = |name: &str| handed[name].as_str();
     let time = |name: &str| text(name).and_then(|time| time.parse::<Timestamp>().ok());
-    let url = text("url").and_then(|url| BaseUrl::parse(url).ok());
-    let why = tr!("the session on stdin does not say which server it is for");
-    let url = url.ok_or_else(|| no_session(why))?;
     let token = text("token").unwrap_or_default();
     let session = Session::new(token, text("token_type").unwrap_or("session"));
     let why = tr!("the session on stdin has an invalid token");
@@ -119,22 +109,17 @@ fn parse(text: &str) -> Result<Handed> {
     let now = session.obtained_at;
     session.obtained_at = time("obtained_at").unwrap_or(now).min(now);
     session.expires_at = time("expires_at");
-    if let Some(details) = object["details"].as_object() {
+    if let Some(details) = handed["details"].as_object() {
         session.details.clone_from(details);
     }
-    Ok(Handed {
-        provider: text("provider").unwrap_or_default().to_owned(),
-        url,
-        person: text("impersonating").map(str::to_owned),
-        session,
-    })
+    Ok(session)
 }
 
 /// The object of that format, of this version.
 fn object(text: &str) -> std::result::Result<Value, Text> {
     // PowerShell writes a byte order mark into its pipes.
     let text = text.trim_matches(|c: char| c == '\u{feff}' || c.is_whitespace());
-    let read = match is_small(text.as_bytes()) {
+    let read = match crate::json::is_small(text.as_bytes()) {
         true => serde_json::from_str(text).unwrap_or_default(),
         false => Value::Null,
     };
