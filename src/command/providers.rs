@@ -7,7 +7,6 @@ use crate::declaration::{Alternatives, Default, Field, Kind, Need, Placement, Sp
 use crate::error::{Result, error};
 use crate::i18n::{self, Lang, Text, tr};
 use crate::json;
-use crate::output::stdout::print_now;
 use crate::provider;
 use crate::settings;
 
@@ -41,15 +40,15 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         let all = targets.iter().map(|target| to_json(target, lang));
         json::text(&Value::Array(all.collect())) + "\n"
     } else if args.env {
-        let blocks = targets.iter().map(|target| env_block(target, lang));
+        let blocks: Vec<Text> = targets.iter().map(env_block).collect();
         // A file that it is appended to may lack its last line's end.
-        "\n".to_owned() + &blocks.collect::<Vec<_>>().join("\n")
+        "\n".to_owned() + &Text::list(&blocks, "\n").render(lang)
     } else if let Some(target) = &target {
-        page(target, lang)
+        page(target).render(lang) + "\n"
     } else {
         overview(&specs, lang)
     };
-    print_now(&text)?;
+    crate::output::stdout::print_now(&text)?;
     Ok(0)
 }
 
@@ -65,15 +64,14 @@ fn overview(specs: &[&Spec], lang: Lang) -> String {
 }
 
 /// One system: its names, its settings, how its session is carried.
-fn page(target: &Target, lang: Lang) -> String {
+fn page(target: &Target) -> Text {
     let spec = target.spec;
     let name = format!("{} ({})", spec.product, spec.id);
-    let mut lines = vec![title(spec, &name, lang)];
-    for alias in spec.aliases {
-        lines.push(tr!("also called {alias}"; alias).render(lang));
-    }
-    lines.push(String::new());
-    lines.push(tr!("Settings, in the environment or in .env:").render(lang));
+    let mut lines = vec![title(spec, &name)];
+    let aliases = spec.aliases.iter();
+    lines.extend(aliases.map(|alias| tr!("also called {alias}"; alias)));
+    lines.push(Text::default());
+    lines.push(tr!("Settings, in the environment or in .env:"));
     let names = spec.all_fields().map(|field| target.variable(field.name));
     let width = names.map(|name| name.len()).max().unwrap_or_default();
     for field in spec.all_fields() {
@@ -81,27 +79,26 @@ fn page(target: &Target, lang: Lang) -> String {
         let (help, needed) = (Text::declared(field.help), needed(field, target));
         let texts = [Some(help), found(field, target), Some(needed)];
         for text in texts.into_iter().flatten() {
-            lines.push(format!("  {variable:<width$}  {}", text.render(lang)));
+            lines.push(tr!("  {variable}  {text}"; variable = format!("{variable:<width$}"), text));
             // The next line stands below it.
             variable.clear();
         }
     }
-    lines.push(String::new());
-    let secrets =
-        tr!("A secret may also come from a file (…_FILE) or from a command's output (…_CMD).");
-    lines.push(secrets.render(lang));
-    let carried = match spec.placement {
+    lines.push(Text::default());
+    lines.push(tr!(
+        "A secret may also come from a file (…_FILE) or from a command's output (…_CMD)."
+    ));
+    lines.push(match spec.placement {
         Placement::Bearer => tr!("The session goes into the header `Authorization: Bearer …`."),
         Placement::Query(name) => tr!(
             "The session goes into the parameter `{name}` of every request."; name),
         Placement::Path => tr!("The session goes into a segment of every request's path."),
-    };
-    lines.push(carried.render(lang));
-    lines.join("\n") + "\n"
+    });
+    Text::list(&lines, "\n")
 }
 
-fn title(spec: &Spec, name: &str, lang: Lang) -> String {
-    format!("{name}: {}", Text::declared(spec.method).render(lang))
+fn title(spec: &Spec, name: &str) -> Text {
+    tr!("{name}: {method}"; name, method = Text::declared(spec.method))
 }
 
 /// Where people find a field's value, if the declaration says so.
@@ -111,7 +108,7 @@ fn found(field: &Field, target: &Target) -> Option<Text> {
 }
 
 /// Whether a field is needed, the words it takes, and its default.
-pub fn needed(field: &Field, target: &Target) -> Text {
+fn needed(field: &Field, target: &Target) -> Text {
     let spec = target.spec;
     let mut parts = vec![match field.need {
         Need::Always => tr!("required"),
@@ -147,9 +144,8 @@ pub fn needed(field: &Field, target: &Target) -> Text {
 }
 
 fn alternative(spec: &Spec, field: &Field) -> Option<&'static Alternatives> {
-    spec.alternatives
-        .iter()
-        .find(|group| group.ways.iter().any(|way| way.contains(&field.name)))
+    let mut groups = spec.alternatives.iter();
+    groups.find(|group| group.ways.iter().any(|way| way.contains(&field.name)))
 }
 
 fn ways(group: &Alternatives, target: &Target) -> Text {
@@ -164,29 +160,28 @@ fn ways(group: &Alternatives, target: &Target) -> Text {
 }
 
 /// The settings as lines to fill in; those that are optional begin with a `#`.
-pub fn env_block(target: &Target, lang: Lang) -> String {
+fn env_block(target: &Target) -> Text {
     let spec = target.spec;
-    let mut lines = vec![format!("# {}", title(spec, spec.product, lang))];
+    let mut lines = vec![tr!("# {title}"; title = title(spec, spec.product))];
     for field in spec.all_fields() {
         let usual_way = alternative(spec, field)
             .is_some_and(|group| group.required && group.ways[0].contains(&field.name));
         let inherited = target.account.is_some() && field.kind == Kind::Url;
-        let help = Text::declared(field.help).render(lang);
-        lines.push(format!("# {help}: {}", needed(field, target).render(lang)));
-        if let Some(found) = found(field, target) {
-            lines.push(format!("# {}", found.render(lang)));
-        }
+        let (help, needed) = (Text::declared(field.help), needed(field, target));
+        lines.push(tr!("# {help}: {needed}"; help, needed));
+        lines.extend(found(field, target).map(|found| tr!("# {found}"; found)));
         if field.kind == Kind::Url {
             let example = tr!("for example {url}"; url = spec.example_url);
-            lines.push(format!("# {}", example.render(lang)));
+            lines.push(tr!("# {example}"; example));
         }
         let off = match (field.need == Need::Always || usual_way) && !inherited {
             true => "",
             false => "#",
         };
-        lines.push(format!("{off}{}=", target.variable(field.name)));
+        lines.push(tr!("{off}{variable}="; off, variable = target.variable(field.name)));
     }
-    lines.join("\n") + "\n"
+    lines.push(Text::default());
+    Text::list(&lines, "\n")
 }
 
 fn to_json(target: &Target, lang: Lang) -> Value {
