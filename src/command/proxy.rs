@@ -6,13 +6,11 @@ use std::time::Duration;
 use super::{Refused, Run, child, seconds_or_none, target_help, targets};
 use crate::declaration::Target;
 use crate::error::{Error, Result, error, why};
-use crate::files::random;
 use crate::i18n::tr;
 use crate::lifecycle::{Account, Services};
 use crate::proxy::{Gateway, Listener, Options, Place};
 use crate::secret::{Secret, hex};
 use crate::settings::{GATEWAY, Sources};
-use crate::signals;
 
 /// Serve systems on loopback, with the session placed for any client
 #[derive(Debug, clap::Args)]
@@ -60,10 +58,10 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let (services, sources, _servers) = run.services().await?;
     let accounts = accounts(args, &services, &sources, &wanted).await?;
     // From here on nothing but a signal or CMD ends the gateway.
-    let stop = signals::either();
+    let stop = crate::signals::either();
     let bound = Listener::bind(&args.listen).await;
     let listener = bound.map_err(|error| cannot_listen(args, &error))?;
-    let key = (!args.no_key).then(random).transpose()?;
+    let key = (!args.no_key).then(crate::files::random).transpose()?;
     let key = key.map(|bytes| Secret::new(hex(&bytes)));
     let origin = format!("http://{}", listener.host());
     let prefix = key.iter().flat_map(|key| ["/", key.expose()]);
@@ -139,8 +137,7 @@ fn cannot_listen(args: &Args, error: &std::io::Error) -> Error {
 
 /// What to do with the URL.
 fn hint(run: &Run<'_>, args: &Args, url: &str) {
-    let running = tr!("the gateway is running; Ctrl-C ends it");
-    let next = match &args.listen {
+    run.report.chat(match &args.listen {
         Place::Loopback(_) => tr!(
             "paste the URL into Postman, Bruno or n8n as the base URL, without authentication; or try `curl {url}/`";
             url),
@@ -148,8 +145,7 @@ fn hint(run: &Run<'_>, args: &Args, url: &str) {
             let path = path.display();
             tr!("try `curl --unix-socket {path} {url}/`"; path, url)
         }
-    };
-    for text in [next, running] {
-        run.report.chat(text);
-    }
+    });
+    run.report
+        .chat(tr!("the gateway is running; Ctrl-C ends it"));
 }

@@ -9,12 +9,9 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use super::ask::why_not_asking;
-use super::delivery;
 use super::{AT_ONCE, Run, both, target_help, targets, with_stored};
 use crate::declaration::Target;
 use crate::error::{Cause, Result};
-use crate::http::Transcript;
 use crate::i18n::{Text, span, tr};
 use crate::lifecycle::{Services, Want};
 use crate::output::file::Replacement;
@@ -218,7 +215,6 @@ fn places(row: &Row<'_>) -> Text {
     Text::list(&places, ", ")
 }
 
-/// What to say below a target's line.
 fn remarks(row: &Row<'_>, known: &Value, each: bool, report: &Report) -> Vec<String> {
     if row.person.is_some() {
         return Vec::new();
@@ -239,7 +235,7 @@ fn remarks(row: &Row<'_>, known: &Value, each: bool, report: &Report) -> Vec<Str
 
 /// Begins to write down what is asked, once the file is known to be writable.
 async fn begin_report(path: &Path, services: &Services, sources: &Sources) -> Result<Replacement> {
-    let mut transcript = Transcript::default();
+    let mut transcript = crate::http::Transcript::default();
     let words = &mut transcript.words;
     for system in provider::ALL {
         let (spec, probe) = (system.spec(), system.probe());
@@ -248,7 +244,7 @@ async fn begin_report(path: &Path, services: &Services, sources: &Sources) -> Re
         words.extend(probe.requests.iter().chain(probe.install_paths));
     }
     *services.http.transcript.borrow_mut() = Some(transcript);
-    delivery::open("--report", path, sources).await
+    super::delivery::open("--report", path, sources).await
 }
 
 /// Logs in too, where that is wanted, and writes the file.
@@ -293,7 +289,7 @@ async fn log_in(row: &Row<'_>, args: &Args, run: &Run<'_>) -> Result<Option<Valu
     };
     let target = &row.target;
     let question = tr!("log in to {target} too, for the report? A new session replaces the stored one"; target);
-    let asks = !run.global.json && why_not_asking(run).is_none();
+    let asks = !run.global.json && super::ask::why_not_asking(run).is_none();
     let consent = args.login || asks && run.report.confirm(question, false).await?;
     if !consent {
         return Ok(None);

@@ -6,20 +6,17 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::declaration::Target;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error};
 use crate::i18n::{Text, tr};
 use crate::lifecycle::{Account, Services, Stale, Verdict};
 use crate::output;
 use crate::provider::Life;
 use crate::report::Report;
-use crate::secret::sha256_hex;
 use crate::settings::{Setting, Sources};
 use crate::store::{Entry, Key};
 
 /// A session that ends sooner counts as expiring.
 const MIN_TTL: Duration = Duration::from_secs(60);
-/// Hex digits of a token's fingerprint.
-const FINGERPRINT: usize = 8;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -100,7 +97,7 @@ impl<'a> Row<'a> {
             error: None,
             diagnosis: None,
         };
-        let read: Result<()> = async {
+        let read = async {
             let found = Account::find(services, sources, target, row.person.as_deref()).await;
             let account = match (found, listed) {
                 (Err(error), Some(stored)) if error.cause == Cause::MissingSetting && !here => {
@@ -113,10 +110,9 @@ impl<'a> Row<'a> {
             }
             let (entry, verdict) = account.stored(MIN_TTL).await?;
             (row.account, row.entry, row.state) = (Some(account), entry, State::of(verdict));
-            Ok(())
-        }
-        .await;
-        if let Err(error) = read {
+            Ok::<_, Error>(())
+        };
+        if let Err(error) = read.await {
             // The row of the target itself says it.
             row.error = Some(error).filter(|_| row.person.is_none());
             row.entry = listed.map(|(_, entry)| entry.clone());
@@ -136,30 +132,23 @@ impl<'a> Row<'a> {
         if let (Some(account), Some(entry)) = (&self.account, &self.entry)
             && self.state != State::Expired
         {
-            match account.again().check(&entry.session).await {
-                Ok(life) => {
-                    self.checked = Some(life);
-                    self.state = match life {
-                        Life::Dead => State::Dead,
-                        Life::Broken => State::Unknown,
-                        Life::Alive if self.state == State::Unknown => State::Usable,
-                        _ => self.state,
-                    };
-                }
-                Err(error) => {
-                    if error.cause == Cause::NoUser {
-                        self.state = State::NoUser;
-                    }
-                    self.error = Some(error);
-                }
-            }
+            let checked = account.again().check(&entry.session).await;
+            self.state = match &checked {
+                Ok(Life::Dead) => State::Dead,
+                Ok(Life::Broken) => State::Unknown,
+                Ok(Life::Alive) if self.state == State::Unknown => State::Usable,
+                Err(error) if error.cause == Cause::NoUser => State::NoUser,
+                _ => self.state,
+            };
+            self.checked = checked.as_ref().ok().copied();
+            self.error = checked.err().or(self.error.take());
         }
         if self.person.is_none() && (self.error.is_some() || self.state != State::Usable) {
             let found = self.diagnose().await;
             // What keeps a server from being asked is a failure; that nobody is logged in is none.
             let is_failure = |found: &Error| matches!(found.cause.exit(), 5 | 6);
-            let failure = || found.clone().filter(is_failure);
-            self.error = self.error.take().or_else(failure);
+            let known = self.error.take();
+            self.error = known.or_else(|| found.clone().filter(is_failure));
             self.diagnosis = found;
         }
     }
@@ -211,7 +200,6 @@ impl<'a> Row<'a> {
         Some(end.duration_since(Timestamp::now()).as_secs().max(0))
     }
 
-    /// The settings that somebody has set.
     pub fn settings(&self) -> impl Iterator<Item = &Setting> {
         self.account.iter().flat_map(|account| account.plan.set())
     }
@@ -233,7 +221,7 @@ impl<'a> Row<'a> {
         // The configured user, else the stored session's.
         let user = plan.and_then(|plan| plan.text("USERNAME"));
         let user = user.or_else(|| session?.user.as_deref());
-        let hash = session.map(|session| sha256_hex(session.token.expose()));
+        let hash = session.map(|session| crate::secret::sha256_hex(session.token.expose()));
         json!({
             "target": self.target.to_string(),
             "provider": self.target.spec.id,
@@ -245,7 +233,7 @@ impl<'a> Row<'a> {
             "obtained_at": session.map(|session| output::time(session.obtained_at)),
             "expires_at": session.and_then(|session| session.expires_at).map(output::time),
             "seconds_left": self.seconds_left(),
-            "fingerprint": hash.as_ref().map(|hash| &hash.expose()[..FINGERPRINT]),
+            "fingerprint": hash.as_ref().map(|hash| &hash.expose()[..8]),
             "checked": self.checked.map(|life| match life {
                 Life::Alive => "alive",
                 Life::Dead => "dead",
