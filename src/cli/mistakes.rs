@@ -17,7 +17,6 @@ use crate::i18n::{self, Lang, Text, tr};
 use crate::output::stdout::print_now;
 use crate::output::{Format, shell_word};
 use crate::report::{Manner, Report};
-use crate::secret::names_secret;
 use crate::settings::{self, Environment, nearest};
 
 /// Prints the help if clap's error is a request for it, else explains what is wrong; returns the exit code.
@@ -108,12 +107,9 @@ impl<'a> Words<'a> {
 
     /// The option whose value is a number with a sign, which clap takes for an option too.
     fn before_negative(&self, unknown: &str) -> Option<&'a str> {
-        let digits = unknown.strip_prefix('-')?;
-        if !digits.starts_with(|c: char| c.is_ascii_digit()) {
-            return None;
-        }
-        let is_it = |word: &&str| word.starts_with(unknown);
-        let at = self.ours.iter().position(is_it)?;
+        unknown.parse::<f64>().ok()?;
+        let mut ours = self.ours.iter();
+        let at = ours.position(|word| word.starts_with(unknown))?;
         let option = self.ours[..at].last().copied()?;
         let program = Cli::program();
         let verb = self.verb().and_then(|verb| program.find_subcommand(verb));
@@ -152,8 +148,7 @@ fn usage(error: &clap::Error, words: &Words<'_>) -> Error {
     let name = context(error, ContextKind::InvalidSubcommand);
     if settings::target(&name).is_ok() {
         let line = format!("crmauth {} {name}", words.verb().unwrap_or("login"));
-        return error!(Usage: "{name} is a system; put a command before it"; name =>
-            hint "write it as `{line}`"; line);
+        return error!(Usage: "{name} is a system; put a command before it"; name => hint "write it as `{line}`"; line);
     }
     let argument = context(error, ContextKind::InvalidArg);
     if let Some(option) = words.before_negative(&argument) {
@@ -220,7 +215,7 @@ fn unknown(argument: &str, words: &Words<'_>) -> Option<Text> {
     if let Some(near) = nearest(argument, known) {
         return Some(did_you_mean(near));
     }
-    if names_secret(argument) {
+    if crate::secret::names_secret(argument) {
         return Some(tr!(
             "no option accepts a secret, because others could read it; set it in the environment or .env, as `crmauth providers` shows"
         ));
@@ -266,8 +261,16 @@ fn sentence(error: &clap::Error) -> Text {
         ErrorKind::InvalidValue | ErrorKind::ValueValidation if value.is_empty() => tr!(
             "a value is required for '{argument}' but none was supplied"; argument),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
-            let sentence = tr!("invalid value '{value}' for '{argument}'"; value, argument);
-            with_reason(sentence, error)
+            let invalid = tr!("invalid value '{value}' for '{argument}'"; value, argument);
+            let refused = error.source().and_then(|source| source.downcast_ref());
+            match (refused, error.get(ContextKind::ValidValue)) {
+                (Some(Refused(why)), _) => tr!("{invalid}: {why}"; invalid, why),
+                (_, Some(ContextValue::Strings(words))) if !words.is_empty() => {
+                    let words = words.join(", ");
+                    tr!("{invalid} [possible values: {words}]"; invalid, words)
+                }
+                _ => invalid,
+            }
         }
         ErrorKind::TooManyValues => tr!(
             "unexpected value '{value}' for '{argument}' found; no more were expected"; value, argument),
@@ -281,19 +284,6 @@ fn sentence(error: &clap::Error) -> Text {
             tr!("a command is missing: {verbs}"; verbs)
         }
         kind => tr!("{kind}"; kind),
-    }
-}
-
-/// What is wrong with an option's value, or which values are possible.
-fn with_reason(invalid: Text, error: &clap::Error) -> Text {
-    let refused = error.source().and_then(|source| source.downcast_ref());
-    match (refused, error.get(ContextKind::ValidValue)) {
-        (Some(Refused(why)), _) => tr!("{invalid}: {why}"; invalid, why),
-        (_, Some(ContextValue::Strings(words))) if !words.is_empty() => {
-            let words = words.join(", ");
-            tr!("{invalid} [possible values: {words}]"; invalid, words)
-        }
-        _ => invalid,
     }
 }
 

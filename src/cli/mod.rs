@@ -5,11 +5,8 @@ pub mod mistakes;
 pub mod translate;
 
 use std::ffi::{OsStr, OsString};
-use std::mem::ManuallyDrop;
 use std::path::PathBuf;
-use std::slice;
 
-use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Args as _, Command, FromArgMatches as _};
 
 use crate::command::{
@@ -45,13 +42,18 @@ impl Cli {
 
     /// The command line of a program with these verbs.
     fn with(verbs: &[(&'static str, Declare)]) -> Command {
+        let codes = EXIT_CODES.iter().map(|(codes, meaning, _)| {
+            let meaning = meaning.replace('`', "");
+            format!("\n  {codes:<8}  {meaning}")
+        });
+        let codes: String = codes.collect();
         // The name that the help shows; else whoever starts the program chose that too.
         let program = Command::new("crmauth").bin_name("crmauth");
         let program = Global::augment_args(program)
             .about(env!("CARGO_PKG_DESCRIPTION"))
             .version(env!("CARGO_PKG_VERSION"))
             .long_version(LONG_VERSION)
-            .after_help(after_help())
+            .after_help(format!("{TRY}\n\nExit codes:{codes}"))
             .max_term_width(100)
             .disable_help_subcommand(true)
             .subcommand_required(true)
@@ -88,10 +90,10 @@ impl Cli {
         let verb = arguments.iter().skip(1).find_map(|word| Verb::named(word));
         let read = |verbs| {
             // To take the declarations apart again takes a tenth of a short run.
-            let mut program = ManuallyDrop::new(Self::with(verbs));
+            let mut program = std::mem::ManuallyDrop::new(Self::with(verbs));
             Self::of_matches(&program.try_get_matches_from_mut(arguments)?)
         };
-        let alone = verb.map(|verb| read(slice::from_ref(verb)));
+        let alone = verb.map(|verb| read(std::slice::from_ref(verb)));
         alone
             .and_then(Result::ok)
             .map_or_else(|| read(Verb::ALL), Ok)
@@ -111,14 +113,6 @@ impl Cli {
     }
 }
 
-fn after_help() -> String {
-    let mut text = format!("{TRY}\n\nExit codes:");
-    for (codes, meaning, _) in EXIT_CODES {
-        text.push_str(&format!("\n  {codes:<8}  {}", meaning.replace('`', "")));
-    }
-    text
-}
-
 /// Adds a verb's arguments, and its help, to a command.
 type Declare = fn(Command) -> Command;
 
@@ -136,7 +130,7 @@ macro_rules! verbs {
             fn read(name: &str, matches: &ArgMatches) -> Result<Self, clap::Error> {
                 match name {
                     $(stringify!($module) => $module::Args::from_arg_matches(matches).map(Self::$Verb),)*
-                    _ => Err(clap::Error::new(ErrorKind::MissingSubcommand)),
+                    _ => Err(clap::Error::new(clap::error::ErrorKind::MissingSubcommand)),
                 }
             }
 

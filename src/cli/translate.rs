@@ -1,6 +1,5 @@
 //! The help in the reader's language: clap's texts and ours, from the catalogue.
 
-use clap::builder::{StyledStr, Styles};
 use clap::{Arg, Command};
 
 use crate::command::GLOBAL_OPTIONS;
@@ -24,7 +23,7 @@ pub fn with_words(mut program: Command, words: Words<'_>) -> Command {
 }
 
 fn command(mut command: Command, words: Words<'_>) -> Command {
-    let style = *Styles::default().get_usage();
+    let style = *clap::builder::Styles::default().get_usage();
     let template = format!(
         "{{about-with-newline}}\n{style}{}{style:#} {{usage}}\n\n{{all-args}}{{after-help}}\n",
         fixed("Usage:", words)
@@ -36,7 +35,7 @@ fn command(mut command: Command, words: Words<'_>) -> Command {
     let usage = usage.replace("[OPTIONS]", &options);
     command = command
         .override_usage(usage.trim_start_matches("Usage: ").to_owned())
-        .help_template(StyledStr::from(template))
+        .help_template(template)
         .subcommand_help_heading(fixed("Commands", words));
     if let Some(about) = command.get_about().map(ToString::to_string) {
         command = command.about(text(about, words));
