@@ -8,12 +8,10 @@ mod prompt;
 mod typing;
 
 use std::cell::RefCell;
-use std::convert::Infallible;
 use std::fmt::Display;
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
-use zeroize::Zeroizing;
 
 use crate::declaration::Target;
 use crate::error::Error;
@@ -22,7 +20,6 @@ use crate::json;
 use crate::secret::foreign::{Foreign, printable};
 use crate::secret::{Mask, Redactor, Secret};
 use crate::terminal::style;
-use crate::threads::apart;
 pub use progress::{Busy, Hold};
 
 /// How stderr is written.
@@ -34,9 +31,7 @@ pub struct Manner {
     pub quiet: bool,
     /// 0: errors and warnings, 1: also what is done and why, 2: also every request.
     pub verbosity: u8,
-    /// Colour by meaning.
     pub color: bool,
-    /// The language of everything that is said.
     pub lang: Lang,
     /// A person sits there: what went well is told too.
     pub person: bool,
@@ -82,7 +77,7 @@ impl Report {
     }
 
     /// Shows what is under way for as long as it is polled; comes to no end.
-    pub async fn animate(&self) -> Infallible {
+    pub async fn animate(&self) -> std::convert::Infallible {
         self.progress.run().await
     }
 
@@ -297,8 +292,8 @@ impl Report {
     }
 
     /// Writes what a command wrote to its stderr, on a thread: the reader may keep us waiting.
-    pub async fn pass_on(bytes: Zeroizing<Vec<u8>>) -> io::Result<()> {
-        apart(move || io::stderr().lock().write_all(&bytes)).await?
+    pub async fn pass_on(bytes: zeroize::Zeroizing<Vec<u8>>) -> io::Result<()> {
+        crate::threads::apart(move || io::stderr().lock().write_all(&bytes)).await?
     }
 
     fn safe(&self, text: &str) -> String {

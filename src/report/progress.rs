@@ -1,11 +1,9 @@
 //! What is under way, at the foot of a terminal: a line a target, there while it lasts and gone afterwards.
 
 use std::cell::{Cell, RefCell};
-use std::convert::Infallible;
 use std::io::Write;
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::terminal::{clip, size};
@@ -17,7 +15,6 @@ const BEAT: Duration = Duration::from_millis(100);
 const PICTURES: [char; 8] = ['⣾', '⣽', '⣻', '⢿', '⡿', '⣟', '⣯', '⣷'];
 const LINES: usize = 10;
 
-/// The lines and whether they stand on the terminal.
 #[derive(Default)]
 pub(super) struct Progress {
     lines: RefCell<Vec<Line>>,
@@ -26,7 +23,7 @@ pub(super) struct Progress {
     drawn: Cell<usize>,
     /// Above 0 somebody else uses the terminal.
     holds: Cell<usize>,
-    wake: Notify,
+    wake: tokio::sync::Notify,
 }
 
 struct Line {
@@ -96,8 +93,7 @@ impl Progress {
         }
     }
 
-    /// Draws for as long as it is polled.
-    pub(super) async fn run(&self) -> Infallible {
+    pub(super) async fn run(&self) -> std::convert::Infallible {
         let mut beat = 0;
         loop {
             let Some(first) = self.lines.borrow().iter().map(|line| line.since).min() else {

@@ -7,13 +7,10 @@ use super::Report;
 use super::console::{Modes, forget_typed, typed};
 #[cfg(unix)]
 use super::typing::{Modes, forget_typed, typed};
-use crate::declaration::Target;
 use crate::error::{Error, Result, error};
 use crate::i18n::{Text, tr};
 use crate::secret::Secret;
-use crate::signals::interruptible;
 use crate::terminal::{size, style, wrap};
-use crate::threads::apart;
 
 impl Report {
     /// Whether there is a person to be asked: a terminal to ask at, and one to answer at.
@@ -36,7 +33,7 @@ impl Report {
     }
 
     /// Tells a person what went wrong with a target and the next step, before a question about it; `-q` hides neither.
-    pub fn tell_of(&self, target: &Target, error: &Error) {
+    pub fn tell_of(&self, target: &crate::declaration::Target, error: &Error) {
         let target = self.safe(&target.to_string());
         self.fold(&[&target, ": ", &self.message(error)].concat());
         if let Some(hint) = &error.hint {
@@ -105,8 +102,8 @@ impl Report {
         let question = folded(&self.words(&question));
         self.write(&[&self.styled(style::BOLD, &question), " "].concat());
         // Nothing can stop a read from the terminal: a thread waits, not we.
-        let typed = async { Ok(apart(move || typed(shown)).await.flatten()) };
-        let typed = interruptible(None, typed).await;
+        let typed = async { Ok(crate::threads::apart(move || typed(shown)).await.flatten()) };
+        let typed = crate::signals::interruptible(None, typed).await;
         if !shown || !matches!(typed, Ok(Ok(Some(_)))) {
             self.line("");
         }

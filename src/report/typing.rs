@@ -10,7 +10,6 @@ use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termi
 use zeroize::Zeroizing;
 
 use crate::signals;
-use crate::terminal::width;
 
 const END: u8 = 4;
 const BACKSPACE: u8 = 8;
@@ -55,7 +54,7 @@ pub(super) fn typed(shown: bool) -> io::Result<Option<Zeroizing<String>>> {
 fn erase(line: &mut Vec<u8>, shown: &mut Vec<u8>) {
     let text = String::from_utf8_lossy(line);
     if let Some(last) = text.chars().next_back() {
-        shown.extend(b"\x08 \x08".repeat(width(last.encode_utf8(&mut [0; 4]))));
+        shown.extend(b"\x08 \x08".repeat(crate::terminal::width(last.encode_utf8(&mut [0; 4]))));
         let start = line.iter().rposition(|byte| byte & 0xC0 != 0x80);
         line.truncate(start.unwrap_or_default());
     }
