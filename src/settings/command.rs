@@ -30,16 +30,13 @@ pub(super) async fn secret(
 
 /// What is wrong with a command's output.
 pub(super) fn printed_what(why: &Text) -> Text {
-    if *why == value::blank() {
-        tr!("printed nothing")
-    } else {
-        tr!("printed something that {why}"; why)
+    match *why == value::blank() {
+        true => tr!("printed nothing"),
+        false => tr!("printed something that {why}"; why),
     }
 }
 
-/// What the command prints, at most 64 KiB. It sees the process's environment and no stdin.
-///
-/// Errors: why there is no value, beginning with a verb, without the command's text or its output.
+/// What the command prints, at most 64 KiB. Errors begin with a verb, without the command's text or its output.
 async fn run(text: &Secret, patience: Duration, deadline: Instant) -> Result<Bytes, Text> {
     let mut command = Command::new("sh");
     // A command may ask a person, who sees it only at a terminal; elsewhere it could print secrets to a log.
@@ -48,37 +45,35 @@ async fn run(text: &Secret, patience: Duration, deadline: Instant) -> Result<Byt
         false => Stdio::null(),
     };
     command
-        .arg("-c")
-        .arg(text.expose())
+        .args(["-c", text.expose()])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(stderr)
         .kill_on_drop(true);
+    // All of its process group can be ended. Where there is a terminal, it has none of its own: reading a password from
+    // the terminal would stop a group in the background.
     #[cfg(unix)]
-    let alone = group::apart(&mut command);
-    let spawned = command.spawn();
-    let mut child =
-        spawned.map_err(|error| tr!("cannot be run by `sh` ({why})"; why = why(&error)))?;
+    let alone = std::fs::File::open("/dev/tty").is_err();
     #[cfg(unix)]
-    let group = group::Group::new(alone, &child);
-    let ended = tokio::time::timeout_at(deadline, output(&mut child)).await;
-    #[cfg(unix)]
-    if matches!(ended, Ok(Ok((_, Some(_))))) {
-        // What it left running is its own affair.
-        std::mem::forget(group);
+    if alone {
+        command.process_group(0);
     }
+    let unrun = |error| tr!("cannot be run by `sh` ({why})"; why = why(&error));
+    let mut child = command.spawn().map_err(unrun)?;
+    #[cfg(unix)]
+    let group = Group(child.id().filter(|_| alone));
+    let ended = tokio::time::timeout_at(deadline, output(&mut child)).await;
     let (printed, status) = match ended {
-        Err(_) => {
-            let limit = seconds(patience);
-            return Err(tr!("did not finish within {limit} s"; limit));
-        }
+        Err(_) => return Err(tr!("did not finish within {limit} s"; limit = seconds(patience))),
         Ok(Err(error)) => return Err(tr!("could not be read ({why})"; why = why(&error))),
         Ok(Ok(ended)) => ended,
     };
     let Some(status) = status else {
-        let size = MAX / 1024;
-        return Err(tr!("printed more than {size} KiB and was stopped"; size));
+        return Err(tr!("printed more than {size} KiB and was stopped"; size = MAX / 1024));
     };
+    // What it left running is its own affair.
+    #[cfg(unix)]
+    std::mem::forget(group);
     Err(match status.code() {
         Some(0) => return Ok(printed),
         Some(NOT_FOUND) => tr!("ended with exit status 127: there is no such command"),
@@ -108,38 +103,18 @@ async fn output(child: &mut Child) -> std::io::Result<(Bytes, Option<std::proces
     Ok((printed, Some(child.wait().await?)))
 }
 
+/// A child's process group, which is ended when this is dropped, also where the run is interrupted.
 #[cfg(unix)]
-mod group {
-    use rustix::process::{Pid, Signal, kill_process_group};
-    use tokio::process::{Child, Command};
+struct Group(Option<u32>);
 
-    /// Gives the command a process group of its own, so that all of it can be ended. Not where there is a
-    /// terminal: reading a password from it would stop a group in the background.
-    pub fn apart(command: &mut Command) -> bool {
-        let alone = std::fs::File::open("/dev/tty").is_err();
-        if alone {
-            command.process_group(0);
-        }
-        alone
-    }
-
-    /// Ends the group when dropped, also where the run is interrupted.
-    pub struct Group(Option<Pid>);
-
-    impl Group {
-        pub fn new(alone: bool, child: &Child) -> Self {
-            let id = child.id().filter(|_| alone);
-            let pid = id.and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-            Self(pid)
-        }
-    }
-
-    impl Drop for Group {
-        fn drop(&mut self) {
-            if let Some(pid) = self.0 {
-                // It may have ended meanwhile.
-                let _ = kill_process_group(pid, Signal::KILL);
-            }
+#[cfg(unix)]
+impl Drop for Group {
+    fn drop(&mut self) {
+        use rustix::process::{Pid, Signal, kill_process_group};
+        let id = self.0.and_then(|id| i32::try_from(id).ok());
+        if let Some(id) = id.and_then(Pid::from_raw) {
+            // It may have ended meanwhile.
+            let _ = kill_process_group(id, Signal::KILL);
         }
     }
 }
