@@ -32,17 +32,17 @@ pub fn deadline(patience: Duration) -> Instant {
 pub fn room() -> io::Result<()> {
     #[cfg(unix)]
     {
+        use rustix::process::{Resource, getrlimit};
         // A login of one target opens so many at once, with the sandbox's server in the same process.
         const NEEDED: usize = 16;
-        /// With so many, whoever started us has left enough.
+        // With so many, whoever started us has left enough.
         const PLENTY: u64 = 128;
-        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-        if limit.is_none_or(|limit| limit >= PLENTY) {
-            return Ok(());
+        let limit = getrlimit(Resource::Nofile).current;
+        if limit.is_some_and(|limit| limit < PLENTY) {
+            let stdin = io::stdin();
+            let spare = (0..NEEDED).map(|_| rustix::io::fcntl_dupfd_cloexec(&stdin, 0));
+            spare.collect::<Result<Vec<_>, _>>()?;
         }
-        let stdin = io::stdin();
-        let spare = (0..NEEDED).map(|_| rustix::io::fcntl_dupfd_cloexec(&stdin, 0));
-        spare.collect::<Result<Vec<_>, _>>()?;
     }
     Ok(())
 }
@@ -50,9 +50,8 @@ pub fn room() -> io::Result<()> {
 /// Bytes that nobody can guess.
 pub fn random() -> crate::error::Result<[u8; 16]> {
     let mut bytes = [0; 16];
-    let filled = getrandom::fill(&mut bytes);
-    filled.map_err(|_| error!(Other: "the system provides no random bytes"))?;
-    Ok(bytes)
+    let filled = getrandom::fill(&mut bytes).map(|()| bytes);
+    filled.map_err(|_| error!(Other: "the system provides no random bytes"))
 }
 
 /// What is wrong with a file that does not exist.
@@ -60,10 +59,8 @@ pub fn not_there() -> Text {
     tr!("does not exist")
 }
 
-/// Reads a file that somebody named, at most `cap` bytes of it. What is not a regular file, such as a pipe that nobody
-/// writes to, is waited for until `deadline`, which `patience` has set; other targets and signals are served meanwhile.
-///
-/// Errors: what is wrong with it, as the end of a sentence: `does not exist`.
+/// Reads a file that somebody named, at most `cap` bytes of it. A pipe or a device is waited for until `deadline`, set
+/// by `patience`. Errors: what is wrong with it, as the end of a sentence: `does not exist`.
 pub async fn read(
     path: &Path,
     cap: usize,
@@ -76,7 +73,7 @@ pub async fn read(
         found => found.map_err(|error| why(&error))?,
     };
     let path = path.to_owned();
-    // Opening and reading a pipe wait for its writer.
+    // Opening and reading a pipe wait for its writer; other targets and signals are served meanwhile.
     let read = apart(move || read_opened(File::open(&path), cap));
     match tokio::time::timeout_at(deadline, read).await {
         Ok(read) => read.map_err(|error| why(&error))?,

@@ -35,10 +35,8 @@ impl Draft {
 
     fn new(folder: &Path, prefix: &str, random: usize) -> io::Result<Self> {
         let mut builder = tempfile::Builder::new();
-        let temporary = builder
-            .prefix(prefix)
-            .rand_bytes(random)
-            .tempfile_in(folder)?;
+        builder.prefix(prefix).rand_bytes(random);
+        let temporary = builder.tempfile_in(folder)?;
         // A umask may have taken away more.
         set_mode(temporary.as_file(), 0o600)?;
         Ok(Self(temporary))
@@ -58,8 +56,7 @@ impl Draft {
         self.0.as_file().sync_all()
     }
 
-    /// Replaces `path`, in the same folder, or leaves it as it was. `Ok` contains the reason why the change may not
-    /// outlast a power failure, if there is one.
+    /// Replaces `path`, in the same folder, or leaves it as it was. `Ok` may tell why a power failure could undo that.
     pub fn replace(self, path: &Path) -> io::Result<Option<io::Error>> {
         let folder = self.0.path().parent().unwrap_or(path).to_owned();
         self.0.persist(path).map_err(|error| error.error)?;
@@ -134,7 +131,7 @@ pub fn open_plainly(path: &Path) -> io::Result<File> {
     plainly(OpenOptions::new().read(true)).open(path)
 }
 
-/// Follows no link at the path's end and waits for no pipe; a file that is made is 0600.
+/// As [`unlinked`]; a file that is made is 0600.
 pub fn plainly(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     options.mode(0o600);
@@ -198,11 +195,6 @@ pub fn open_to_others(file: &Metadata) -> bool {
     mode(file) & 0o077 != 0
 }
 
-/// Whether anybody but the owner may read a file.
-pub fn readable_by_others(file: &Metadata) -> bool {
-    mode(file) & 0o044 != 0
-}
-
 /// Whether others may replace the files in a folder, which they cannot in a sticky one.
 pub fn writable_by_others(folder: &Metadata) -> bool {
     mode(folder) & 0o1002 == 0o0002
@@ -219,15 +211,13 @@ pub fn is_ours(_: &Metadata) -> bool {
     true
 }
 
-/// Whether a file is root's, who may read and write everything anyway.
-#[cfg(unix)]
-pub fn is_roots(file: &Metadata) -> bool {
-    file.uid() == 0
-}
-
-#[cfg(not(unix))]
-pub fn is_roots(_: &Metadata) -> bool {
-    false
+/// Whether a file is ours or root's, who may read and write everything anyway.
+pub fn is_ours_or_roots(file: &Metadata) -> bool {
+    #[cfg(unix)]
+    if file.uid() == 0 {
+        return true;
+    }
+    is_ours(file)
 }
 
 /// Makes a rename last. Some file systems cannot sync a folder, and some folders may not be opened: neither is an error.

@@ -311,7 +311,7 @@ pub fn judge(folder: &Path) -> Result<Option<Text>> {
         return Ok(None);
     };
     let path = folder.display();
-    if !files::is_ours(&found) && !files::is_roots(&found) {
+    if !files::is_ours_or_roots(&found) {
         let error = error!(Storage: "the store file:{path} belongs to another user"; path =>
             hint "`chown` it to yourself, or choose another place with CRMAUTH_STORE");
         return Err(error);

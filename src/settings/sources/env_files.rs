@@ -96,7 +96,7 @@ impl Sources {
             let rank = self.read.len();
             self.insert(Setting { rank, ..setting });
         }
-        if holds_secret && meta.is_file() && files::readable_by_others(meta) {
+        if holds_secret && meta.is_file() && files::mode(meta) & 0o044 != 0 {
             self.warnings.push(
                 tr!("{path} contains a secret, and others can read it: `chmod 600 {path}`"; path),
             );
