@@ -22,7 +22,7 @@ pub struct Field {
     pub default: Default,
     /// What it is: one line without a full stop.
     pub help: &'static str,
-    /// Where a person finds its value, or whom to ask: one line without a full stop. The URL has [`super::Spec::url_found`].
+    /// Where a person finds its value, or whom to ask: one line without a full stop. The URL has `Spec::url_found`.
     pub found: Option<&'static str>,
     /// What it is a part of that named accounts take from the default one.
     pub shared: Option<Group>,
@@ -63,8 +63,7 @@ impl Field {
     }
 }
 
-/// Fields that belong to one server and to each other: a named account at the default account's URL takes all of them
-/// from there, or none where it sets one.
+/// Fields that a named account at the default account's URL takes from there all together, or none where it sets one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
     /// The client through which users log in.
@@ -73,22 +72,19 @@ pub enum Group {
     Partner,
 }
 
-/// What a field's value is, and how it is checked.
+/// What a field's value is. No kind allows control characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A base URL; see [`crate::url::BaseUrl::parse`].
     Url,
-    /// A text without control characters.
     Text,
-    /// A secret text without control characters.
     Secret,
-    /// A secret that some program made: as [`Kind::Secret`], and without white space.
+    /// A secret that some program made, without white space.
     Key,
     /// A secret that goes into a header: 1 to 8192 bytes of 0x21–0x7E.
     Token,
     Choice(&'static [&'static str]),
     Path,
-    /// `1`, `true`, `yes`, `on`, or `0`, `false`, `no`, `off`.
+    /// One of [`FLAG`].
     Flag,
 }
 

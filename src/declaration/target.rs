@@ -71,8 +71,7 @@ impl Settings {
     }
 
     pub fn secret(&self, field: &str) -> Option<&Secret> {
-        let mut values = self.values.iter();
-        values.find_map(|(name, value)| (*name == field).then_some(value))
+        Some(&self.values.iter().find(|(name, _)| *name == field)?.1)
     }
 
     /// A field's value that anybody may see.

@@ -1,5 +1,4 @@
-//! The strict reader of env files: a value of ours arrives byte for byte, or is refused with its line number
-//! and its name. Lines of other programs are skipped, whatever they hold.
+//! Reads env files: a value of ours arrives byte for byte or is refused with its line and its name; others are skipped.
 
 mod value;
 
@@ -280,8 +279,8 @@ fn quote_closes(lines: &[Line], at: usize) -> Option<usize> {
     Some(at + rests.position(closes)?)
 }
 
-/// The settings of ours that other readers do not see: behind a carriage return in line `first`, where some readers begin
-/// a line and some do not, and inside the foreign quoted value that opens there and ends in line `last`.
+/// The settings of ours that other readers may not see: behind a carriage return in line `first`, where some begin one,
+/// and inside the foreign quoted value that opens there and ends in line `last`.
 fn unseen_by_others(
     lines: &[Line],
     first: usize,
@@ -337,9 +336,8 @@ fn otherwise_written(line: &[u8], number: usize, ours: &Ours) -> Option<Setting>
     Some(ours.hidden(number, (key, name), why, hint))
 }
 
-/// A file's bytes with these settings in it: each variable with its value, and the value as it is quoted for the
-/// file. A line that sets one of them to nothing is filled in, the others come behind the last line; no other byte
-/// is changed. `None` where the file as a whole would then not be read back as meant.
+/// A file's bytes with these settings in it: each variable, its value, and the value as the file will quote it. A line
+/// that sets one to nothing is filled in, the others come last. `None` where all of it would not be read back as meant.
 pub fn fill(old: &[u8], settings: &[(String, Secret, Secret)]) -> Option<Zeroizing<Vec<u8>>> {
     let size = |(name, _, quoted): &(String, _, Secret)| name.len() + quoted.expose().len() + 5;
     let added: usize = settings.iter().map(size).sum();

@@ -24,8 +24,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Takes the variables and the current folder as the process got them; of two variables of one name the
-    /// first counts, as for `getenv`.
+    /// Of two variables of one name the first counts, as for `getenv`.
     pub fn new(vars: impl IntoIterator<Item = (OsString, OsString)>, cwd: PathBuf) -> Self {
         let mut map = BTreeMap::new();
         for (name, value) in vars {
@@ -44,8 +43,7 @@ impl Environment {
         Ok(Some(value).filter(|value| !value.trim().is_empty()))
     }
 
-    /// A secret of crmauth's own, such as a store's key: the variable's value, or what its `_FILE` or `_CMD` leads to, which
-    /// is waited for no longer than `patience`.
+    /// A secret of crmauth's own, such as a store's key, in any of its forms; waited for no longer than `patience`.
     pub async fn secret(&self, name: &str, patience: Duration) -> Result<Option<Secret>> {
         let mut set = Vec::new();
         for form in Form::ALL {
@@ -63,10 +61,10 @@ impl Environment {
         let found = match form {
             Form::Plain => Ok(secret.clone()),
             Form::File => {
-                let path = self.cwd.join(secret.expose());
-                let read = files::read(&path, value::MAX, patience, deadline).await;
+                let text = secret.expose();
+                let read = files::read(&self.cwd.join(text), value::MAX, patience, deadline).await;
                 let read = read.and_then(|(bytes, _)| value::from_bytes(&bytes));
-                read.map_err(|why| named(secret.expose(), &why))
+                read.map_err(|why| named(text, &why))
             }
             Form::Command => command::secret(secret, patience, deadline).await,
         };
@@ -91,14 +89,13 @@ impl Environment {
         &self.cwd
     }
 
-    /// Every variable, for a child process.
     pub fn vars(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
         self.vars.iter()
     }
 
-    /// Every variable but those that contain a session, a secret of crmauth itself, or what is or was meant to be a secret
-    /// of a system. Those of `BROKER_` may be another program's unless that system is in use. Where a shared store's place
-    /// contains its password, the place stays: a crmauth without it would log in beside those who share.
+    /// Every variable but those with a session, a secret of crmauth itself, or what may be a secret of a system. Those
+    /// of `BROKER_` may be another program's unless that system is in use. A shared store's place stays, without its
+    /// password: a crmauth without the place would log in beside those who share.
     pub fn public_vars(
         &self,
         in_use: impl Fn(&Spec) -> bool,

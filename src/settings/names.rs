@@ -83,7 +83,7 @@ pub(super) fn after<'a>(name: &str, variable: &'a str) -> Option<&'a str> {
     (start.eq_ignore_ascii_case(name) && end.starts_with('_')).then_some(end)
 }
 
-/// Takes a variable's name apart; `None` for one that is not ours.
+/// Takes a variable's name apart, if it is one of ours.
 pub(super) fn parse(text: &str) -> Option<Name> {
     let mut specs = provider::specs().into_iter();
     let (spec, rest) = specs.find_map(|spec| Some((spec, after(spec.id, text)?)))?;
@@ -127,11 +127,9 @@ pub fn target(text: &str) -> Result<Target> {
     let spec = specs.find(|spec| called(spec).any(|known| known == name));
     let spec = spec.ok_or_else(|| unknown(name))?;
     if let Some(account) = account.filter(|account| !is_account(account)) {
-        let error = if account.is_empty() {
-            error!(Usage: "the account's name is missing after @")
-        } else {
-            let account = shown(account);
-            error!(Usage: "`{account}` is not a valid account name"; account)
+        let error = match account {
+            "" => error!(Usage: "the account's name is missing after @"),
+            _ => error!(Usage: "`{account}` is not a valid account name"; account = shown(account)),
         };
         return Err(error.hint(tr!(
             "an account's name consists of a-z, 0-9 and single _, as in `{id}@filial`"; id = spec.id)));

@@ -45,8 +45,7 @@ impl Plan {
         self.found.iter().filter(is_other)
     }
 
-    /// What a person should know of the settings: credentials with something around them that is hardly part of them. Whoever
-    /// has typed one has been asked.
+    /// Tells of credentials with something around them that is hardly part of them. Who has typed one has been asked.
     pub fn warnings(&self) -> impl Iterator<Item = Text> {
         self.found.iter().filter_map(|found| {
             if found.origin == Origin::Answer || !found.field.credential() {
@@ -73,8 +72,7 @@ impl Plan {
         Settings::new(self.target.clone(), self.url.clone(), known.collect())
     }
 
-    /// Runs the commands, one after the other since they may ask a person, and gives the provider's settings.
-    /// All of them together have `patience`.
+    /// Runs the commands, which have `patience` together, one after the other since they may ask a person.
     pub async fn reveal(self, patience: Duration) -> Result<Settings> {
         if let Some(missing) = self.missing {
             return Err(missing);

@@ -1,5 +1,4 @@
-//! From declared fields to a plan: which way of several, what is missing, and the guards against a planted
-//! file. No command is run here.
+//! From declared fields to a plan: which way of several, what is missing, and the guards against a planted file.
 
 mod guards;
 mod missing;
@@ -21,9 +20,7 @@ use crate::error::{Error, Result, error};
 use crate::i18n::{Argument, Text, tr};
 use crate::secret::Secret;
 
-/// Finds a target's settings. Files that a `_FILE` names are read, a pipe is waited for as long as the sources allow, no
-/// `_CMD` is run. Where only secrets are missing, the plan says so instead of failing: a stored session may do without
-/// them.
+/// Finds a target's settings. No `_CMD` is run. Where only secrets are missing, the plan tells: there may be a session.
 pub async fn find(target: &Target, sources: &Sources) -> Result<Plan> {
     let named = |error: Error| error.target(&target.to_string());
     let resolution = Resolution::new(target, sources).map_err(named)?;
@@ -51,8 +48,7 @@ pub struct Questions {
     pub fields: Vec<&'static Field>,
     /// The kinds of credentials to choose from; empty where there is one, or what is set tells which.
     pub kinds: &'static [Credentials],
-    /// What a file that nobody named says of where the answers go: the variable, where it stands, its value; of a URL the
-    /// server that is connected to, however it is spelt.
+    /// What decides where the answers go and comes from a file that nobody named: the variable, its place, its value.
     pub planted: Vec<(String, Origin, String)>,
     /// Which account a mistyped one may have been meant to be.
     pub near: Option<Text>,
@@ -102,24 +98,19 @@ pub fn questions(
         Ok((hit.written.clone(), hit.origin.clone(), value))
     });
     let flags = resolution.used().filter(|hit| hit.field.kind == Kind::Flag);
+    let flags = flags.map(|hit| (hit.field.name, hit.text.clone()));
+    let told = resolution.hits.iter().any(|hit| tells(hit.field));
     Ok(Questions {
         fields: fields.collect(),
-        kinds: match resolution.hits.iter().any(|hit| tells(hit.field)) {
-            true => &[],
-            false => kinds,
-        },
+        kinds: if told { &[] } else { kinds },
         planted: planted.collect::<Result<_>>()?,
         near: sources.near_account(target),
         url: resolution.url()?,
-        flags: flags
-            .map(|hit| (hit.field.name, hit.text.clone()))
-            .collect(),
+        flags: flags.collect(),
     })
 }
 
-/// Checks an answer to the question for a field; white space around it is no part of it, but for a password.
-///
-/// Errors: what is wrong with it, beginning with a verb.
+/// Checks an answer; white space around it is no part of it, but for a password. Errors begin with a verb.
 pub fn answer(text: &str, field: &Field, target: &Target) -> std::result::Result<Secret, Text> {
     if text.trim().is_empty() {
         return Err(tr!("is required"));
@@ -143,12 +134,11 @@ struct Resolution<'a> {
 
 impl<'a> Resolution<'a> {
     fn new(target: &'a Target, sources: &'a Sources) -> Result<Self> {
-        let (hits, unused) = (hits(target, sources)?, BTreeSet::new());
         let mut resolution = Self {
             target,
             sources,
-            hits,
-            unused,
+            hits: hits(target, sources)?,
+            unused: BTreeSet::new(),
         };
         for group in target.spec.alternatives {
             resolution.leave_out(group)?;
@@ -166,7 +156,6 @@ impl<'a> Resolution<'a> {
         Ok(resolution)
     }
 
-    /// Leaves out the fields of the ways that are not chosen.
     fn leave_out(&mut self, group: &Alternatives) -> Result<()> {
         // Of an incomplete way the user's name still says whose session it is.
         let names = |name: &&str| self.hit(name).is_some_and(|hit| !hit.field.secret());
@@ -179,7 +168,6 @@ impl<'a> Resolution<'a> {
         Ok(())
     }
 
-    /// Checks the values that are there already.
     fn check(&mut self) -> Result<()> {
         let plain = self.hits.iter_mut().filter(|hit| hit.form == Form::Plain);
         for hit in plain.filter(|hit| !self.unused.contains(hit.field.name)) {
@@ -222,7 +210,6 @@ impl<'a> Resolution<'a> {
         Ok(ways.first().copied())
     }
 
-    /// What is set of a field.
     fn hit(&self, field: &str) -> Option<&Setting> {
         self.hits.iter().find(|hit| hit.field.name == field)
     }

@@ -10,12 +10,10 @@ use crate::secret::Secret;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     Environment,
+    /// A file as it was named, printable; a line, counted from 1; whether nobody named the file.
     File {
-        /// The file as it was named, printable.
         path: String,
-        /// The line, counted from 1.
         line: usize,
-        /// Whether nobody named the file.
         implicit: bool,
     },
     /// A person at the terminal.
@@ -116,7 +114,6 @@ impl Setting {
     }
 }
 
-/// A refusal that names the variable and where it was found.
 pub(super) fn bad_value(variable: &str, origin: &Origin, why: Text) -> Error {
     let origin = origin.text();
     error!(BadSetting: "{variable} from {origin} {why}"; variable, origin, why)

@@ -44,7 +44,7 @@ pub struct Sources {
     pub notes: Vec<Text>,
     /// What a person should know, for stderr.
     pub warnings: Vec<Text>,
-    /// Settings that are there without a value, from the highest source down.
+    /// Settings without a value, from the highest source down.
     empty: Vec<(String, Origin)>,
     /// Variables that look like settings of ours and are none.
     pub(super) unknown: Vec<Unknown>,
@@ -61,9 +61,8 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Reads the environment, then `env_files` (the last one counts first), or the one that
-    /// `CRMAUTH_ENV_FILE` names, or `./.env`. What is not a regular file, such as a pipe without a writer, is
-    /// waited for no longer than `patience`, here and where a `_FILE` is read.
+    /// Reads the environment, then `env_files` (the last one counts first), or what `CRMAUTH_ENV_FILE` names, or
+    /// `./.env`. A pipe is waited for no longer than `patience`, here and where a `_FILE` is read.
     pub async fn load(
         env: &Environment,
         env_files: &[PathBuf],
@@ -168,19 +167,18 @@ impl Sources {
         sources
     }
 
-    /// Every target with a setting of its own: in the order of the systems, default accounts first, then named ones
-    /// by name. Settings of a default account that serve as a base for named ones, and nothing else, make no
-    /// target: a partner logs nobody in, and a client is a base where an account takes it.
+    /// Every target with a setting of its own: in the order of the systems, default accounts first, then by name.
+    /// What only serves named accounts as a base makes no target: a partner, and a client where an account takes it.
     pub fn configured(&self) -> Vec<Target> {
         let mut targets = Vec::new();
         for spec in provider::specs() {
             let all = self.settings.values().flatten();
             let own = all.filter(|setting| setting.owner.spec.id == spec.id);
-            let (default, named): (Vec<_>, Vec<_>) =
-                own.partition(|own| own.owner.account.is_none());
-            let names: BTreeSet<_> = named.iter().map(|own| own.owner.account.clone()).collect();
-            let accounts = names.into_iter().map(|name| Target::new(spec, name));
-            let accounts: Vec<Target> = accounts.collect();
+            let is_default = |own: &&Setting| own.owner.account.is_none();
+            let (default, named): (Vec<_>, Vec<_>) = own.partition(is_default);
+            let names: BTreeSet<_> = named.iter().map(|own| &own.owner.account).collect();
+            let account = |name: &Option<String>| Target::new(spec, name.clone());
+            let accounts: Vec<Target> = names.into_iter().map(account).collect();
             let takes = |account: &Target| self.takes(account, Group::Client);
             let taken = LazyCell::new(|| accounts.iter().any(takes));
             let base = |field: &Field| match field.shared {
@@ -223,13 +221,10 @@ impl Sources {
         }
     }
 
-    /// The name of the file that settings come from which `path` is too, by whatever way. A device or a pipe is not
-    /// replaced by anybody.
+    /// The name of the file that settings come from which `path` is too. Only a regular file can be replaced.
     pub fn read_from(&self, path: &Path) -> Option<String> {
-        let path = std::fs::canonicalize(self.cwd.join(path)).ok()?;
-        if !path.is_file() {
-            return None;
-        }
+        let path = std::fs::canonicalize(self.cwd.join(path)).ok();
+        let path = path.filter(|path| path.is_file())?;
         let same = |read: &Path| std::fs::canonicalize(read).is_ok_and(|read| read == path);
         let settings = self.settings.values().flatten();
         let secrets = settings.filter(|setting| setting.form == Form::File);
@@ -268,8 +263,7 @@ impl Sources {
         of(target).or_else(|| of(&target.default_account()))
     }
 
-    /// Whether a named account takes a group from the default one: it has settings, none of the group, and the default
-    /// account's URL.
+    /// Whether a named account takes a group from the default one: it has settings, none of the group, and its URL.
     pub(super) fn takes(&self, account: &Target, group: Group) -> bool {
         let url = |target| {
             let url = self.url(target, |_| true)?.text.expose();
@@ -289,8 +283,7 @@ impl Sources {
 
     /// Where a variable stands without a value.
     pub(super) fn empty(&self, variable: &str) -> Option<&Origin> {
-        let found = self.empty.iter().find(|(name, _)| name == variable);
-        found.map(|(_, origin)| origin)
+        Some(&self.empty.iter().find(|(name, _)| name == variable)?.1)
     }
 
     /// The URL, if there is one, of a target without any credentials: enough for a session that was handed over.
@@ -310,11 +303,10 @@ impl Sources {
         };
         if let Some(other) = hits.next().filter(|other| other.rank == hit.rank) {
             let (first, second) = (&hit.written, &other.written);
-            return Err(
-                error!(BadSetting: "both {first} (from {origin}) and {second} (from {other_origin}) are set";
-                    first, origin = hit.origin.text(), second, other_origin = other.origin.text() =>
-                    hint "keep only one of {first} and {second}"; first, second),
-            );
+            return Err(error!(BadSetting:
+                "both {first} (from {origin}) and {second} (from {other_origin}) are set";
+                first, origin = hit.origin.text(), second, other_origin = other.origin.text() =>
+                hint "keep only one of {first} and {second}"; first, second));
         }
         hit.fault.clone().map_or(Ok(Some(hit)), Err)
     }
@@ -335,8 +327,7 @@ impl Sources {
         }
     }
 
-    /// Remembers a variable that is no setting and may have been meant to be one. What is no variable's name at all
-    /// is none: where the `=` was forgotten, a value that holds one stands there.
+    /// Remembers what may have been meant to be a setting, unless it is no name: a `=` may have been forgotten.
     fn note_unknown(&mut self, name: &str, origin: Origin, style: Option<&'static Spec>) {
         let in_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
         if !name.bytes().all(in_name) {

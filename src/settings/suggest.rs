@@ -76,8 +76,7 @@ fn nearest_variable(
     }
 }
 
-/// A target's variable, or the option, that a variable which is no setting was meant to be. Letters of another case and
-/// underscores too many or too few before the field are no edits.
+/// A target's variable, or the option, that a variable was meant to be. Case and underscores before it are no edits.
 fn meant(variable: &str, target: &Target) -> Option<String> {
     let spec = target.spec;
     let mut rest = names::known(spec).find_map(|name| names::after(name, variable))?;

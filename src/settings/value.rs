@@ -15,10 +15,8 @@ pub(super) fn blank() -> Text {
 /// The largest value from a file or a command, in bytes.
 pub(super) const MAX: usize = 64 * 1024;
 
-/// A value as its provider gets it: a word of a choice or a flag as it is declared, a path without blanks
-/// around it, a URL and any other text as it is.
-///
-/// Errors: what is wrong with it, beginning with a verb (`holds …`), without showing it.
+/// A value as its provider gets it: a word of a choice or a flag as it is declared, a path without blanks around it,
+/// any other text as it is. Errors: what is wrong with it, beginning with a verb, without showing it.
 pub(super) fn check(text: &str, field: &Field, spec: &Spec) -> Result<Secret, Text> {
     if let Some(unmeant) = Unmeant::of(text) {
         return Err(unmeant.what());
@@ -59,17 +57,8 @@ impl Unmeant {
     pub fn of(text: &str) -> Option<Self> {
         // What stands at both ends.
         const BRACKETS: [&str; 7] = ["${{ }}", "{{ }}", "${ }", "$( )", "#{ }", "<%= %>", "% %"];
-        const REFERENCES: [&str; 9] = [
-            "op:// ",
-            "vault: ",
-            "ref+ ",
-            "arn:aws: ",
-            "ENC[ ]",
-            "ENC( )",
-            "!vault ",
-            "$ANSIBLE_VAULT; ",
-            "@Microsoft.KeyVault( )",
-        ];
+        const REFERENCES: &str = "op:// |vault: |ref+ |arn:aws: |ENC[ ]|ENC( )|!vault |\
+            $ANSIBLE_VAULT; |@Microsoft.KeyVault( )";
         let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let inner = |ends: &'static str| {
             let (open, close) = ends.split_once(' ')?;
@@ -92,7 +81,7 @@ impl Unmeant {
         } else if variable || BRACKETS.into_iter().any(is_named) {
             Some(Self::Placeholder)
         } else {
-            let mut shapes = REFERENCES.into_iter();
+            let mut shapes = REFERENCES.split('|');
             let is_reference = shapes.any(|shape| inner(shape).is_some());
             is_reference.then_some(Self::Reference)
         }
@@ -139,15 +128,11 @@ pub fn wrapped(text: &str) -> Option<(Wrapping, &str)> {
         return Some((Wrapping::Unseen, seen));
     }
     let between = |quotes: &[char]| text.trim().strip_prefix(quotes)?.strip_suffix(quotes);
-    let inner = between(&TYPOGRAPHIC)
-        .or_else(|| between(&['"']))
-        .or_else(|| between(&['\'']));
-    Some((Wrapping::Quotes, inner?))
+    let mut quotes = [&TYPOGRAPHIC[..], &['"'], &['\'']].into_iter();
+    Some((Wrapping::Quotes, quotes.find_map(between)?))
 }
 
-/// Quotes around a value are those of a shell or of JSON; a file may have them, which nobody quotes.
-///
-/// Errors: what is wrong, and the cure.
+/// Quotes around a value are a shell's or JSON's; what is in a file nobody quotes. Errors: what is wrong, and the cure.
 pub(super) fn refuse_quotes(text: &str, variable: &str) -> Result<(), (Text, Text)> {
     let Some((Wrapping::Quotes, _)) = wrapped(text) else {
         return Ok(());

@@ -46,8 +46,7 @@ fn a_setting_in_another_form_is_named() {
 
 #[test]
 fn the_seed_scripts_own_file() {
-    // Without the one unmistakable name the others are anybody's, and are not judged. A new name takes the place of the
-    // old one, whose line is not judged then.
+    // Without the one unmistakable name the others are anybody's. A new name takes the place of the old one.
     let rows = "\
         link = 'h'|username=\"u\"|acceskey=k > GLUO_URL=h GLUO_USERNAME=u GLUO_ACCESS_KEY=k
         link=$x|username='|link >

@@ -1,7 +1,5 @@
-//! One value of an env file, as it stands after the `=`.
-//!
-//! dotenvy decodes it. Other programs read the same file, among them scripts that use python-dotenv, so a value counts
-//! only where it is read as it is written: nothing is unescaped, substituted or cut off.
+//! One value of an env file. dotenvy decodes it. Other programs read the same file, among them scripts that use
+//! python-dotenv, so a value counts only where it is read as written: nothing is unescaped, substituted or cut off.
 
 use zeroize::Zeroizing;
 
@@ -9,9 +7,7 @@ use crate::i18n::{Text, tr};
 use crate::secret::Secret;
 use crate::settings::{names::Name, value};
 
-/// Reads what stands after the `=` of the setting that the file calls `name`.
-///
-/// Errors: what is wrong and the cure; neither shows the value.
+/// Reads what stands after the `=` of the setting that the file calls `name`. Errors: what is wrong, and the cure.
 pub(super) fn parse(raw: &[u8], name: &str, setting: &Name) -> Result<Secret, (Text, Text)> {
     let fault = |why, hint| Err((tr!("{name} {why}"; name, why), hint));
     let Ok(raw) = std::str::from_utf8(raw) else {
@@ -56,11 +52,9 @@ pub(super) fn parse(raw: &[u8], name: &str, setting: &Name) -> Result<Secret, (T
 
 const BLANKS: [char; 2] = [' ', '\t'];
 
-/// A value as a person wrote it.
+/// A value as a person wrote it: without a comment, and what of that stands between the quotes.
 struct Written<'a> {
-    /// With its quotes, without a comment.
     text: &'a str,
-    /// What stands between the quotes, or the whole text.
     value: &'a str,
     quote: Option<char>,
 }
@@ -89,9 +83,8 @@ impl<'a> Written<'a> {
         })
     }
 
-    /// Whether python-dotenv reads what dotenvy reads: it unescapes between single quotes, substitutes `${…}` there
-    /// too, and takes any white space before a `#` for the end of a value without quotes. A `$` elsewhere would make
-    /// dotenvy look into the environment.
+    /// Whether python-dotenv reads what dotenvy reads: it unescapes and substitutes `${…}` between single quotes, and
+    /// ends a value without quotes at any white space before a `#`. A `$` elsewhere makes dotenvy ask the environment.
     fn is_read_alike(&self) -> bool {
         match self.quote {
             Some('\'') => !is_changed_between_single_quotes(self.value),

@@ -7,8 +7,7 @@ use crate::i18n;
 use crate::settings::setting::{Origin, Setting};
 
 impl Resolution<'_> {
-    /// Refuses what decides where secrets travel from a file that nobody named, where it meets a secret from
-    /// elsewhere: whoever plants a file in a folder would get the secret.
+    /// Refuses a planted file's say in where a secret from elsewhere travels: whoever planted it would get the secret.
     pub(super) fn refuse_planted_route(&self) -> Result<()> {
         let elsewhere = self.used().find(|hit| {
             // Whoever was asked for this target has been shown where the answer goes; another target's account may

@@ -7,8 +7,7 @@ use crate::declaration::{COMMON, Field, Need};
 use crate::error::{Error, error};
 use crate::i18n::{self, Text, tr};
 
-/// Something that a login needs and nobody has set: sets of fields of which one must be filled in; most often one set
-/// of one field.
+/// What a login needs and nobody has set: sets of fields of which one must be filled in; mostly one set of one field.
 pub(super) type Missing = Vec<Vec<&'static Field>>;
 
 impl Resolution<'_> {
@@ -64,10 +63,8 @@ impl Resolution<'_> {
                 names = Text::list(&names, ", "), looked =>
                 hint "`crmauth providers {target} --env` prints the block to fill in"; target),
         };
-        let mistyped = || {
-            let mut fields = fields.iter();
-            fields.find_map(|field| sources.near_miss(target, field))
-        };
+        let near_miss = |field: &&Field| sources.near_miss(target, field);
+        let mistyped = || fields.iter().find_map(near_miss);
         let untaken = || fields.iter().find_map(|field| self.untaken(field));
         let near = sources.near_account(target);
         let better = near.or_else(mistyped).or_else(untaken);
@@ -95,10 +92,7 @@ impl Resolution<'_> {
         let path = paths.first().filter(|_| paths.len() == 1)?;
         Some(match lines[..] {
             [line] => tr!("fill in line {line} of {path}"; line, path),
-            _ => {
-                let lines = i18n::and(&lines);
-                tr!("fill in lines {lines} of {path}"; lines, path)
-            }
+            _ => tr!("fill in lines {lines} of {path}"; lines = i18n::and(&lines), path),
         })
     }
 
