@@ -122,12 +122,10 @@ impl HelloCloud {
         if path == "access_token" {
             return self.token(request).unwrap_or_else(|refusal| refusal);
         }
+        let denied = "The resource owner or authorization server denied the request.";
         let login = match self.authorize(request) {
             Ok(login) => login,
-            Err(hint) => {
-                let text = "The resource owner or authorization server denied the request.";
-                return refuse(401, "access_denied", text, hint);
-            }
+            Err(hint) => return refuse(401, "access_denied", denied, hint),
         };
         let user = login.user;
         match path {

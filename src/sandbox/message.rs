@@ -11,7 +11,6 @@ use crate::secret::hex;
 /// A request, as it was sent, and what came of it.
 #[derive(Clone)]
 pub struct Request {
-    /// The system's id: `gluo`.
     pub system: &'static str,
     pub method: String,
     pub path: String,
@@ -22,10 +21,10 @@ pub struct Request {
     pub body: Vec<u8>,
     /// Whether it has begun to act and waits in the middle of it.
     pub(super) begun: Cell<bool>,
-    /// Once it is answered, what came of it, for a person: no secret, no token and no hash of one is in it.
-    pub line: String,
     /// 0 until it is answered.
     pub status: u16,
+    /// Then, for a person, what was asked and what came of it: no secret, no token and no hash of one is in it.
+    pub line: String,
 }
 
 /// Parameters in the order sent.

@@ -26,8 +26,7 @@ pub struct Sandbox {
     servers: Vec<Rc<Server>>,
     /// The demo account of each system as variables, `GLUO_URL` and so on.
     pub settings: Vec<(String, String)>,
-    /// Named accounts that show the other ways in, `HELLOCLOUD__MAQUINA__…` and `ZEEV__ROBO__…`. They take their URLs
-    /// from the default accounts.
+    /// Named accounts that show the other ways in: `ZEEV__ROBO__…`. They take their URLs from the default accounts.
     pub more_settings: Vec<(String, String)>,
 }
 

@@ -73,8 +73,8 @@ impl Server {
             headers: headers.collect(),
             body: Vec::new(),
             begun: Cell::new(false),
-            line: String::new(),
             status: 0,
+            line: String::new(),
         };
         let response = match Limited::new(body, BODY_MAX).collect().await {
             Ok(body) => {

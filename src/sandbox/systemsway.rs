@@ -143,8 +143,7 @@ impl SystemsWay {
         Response::json(200, &users.collect())
     }
 
-    /// Makes a user, or changes the one at `whom`. Without `Ativo` the user is inactive: the seed warns of it in
-    /// capitals.
+    /// Makes a user, or changes the one at `whom`. Without `Ativo` it is inactive: the seed warns of that in capitals.
     fn save(&mut self, at: usize, whom: Option<usize>, body: &Value) -> Result<(), &'static str> {
         let old = whom.map(|whom| &self.users[whom]);
         let name = text(body, "UserName").or(old.map(|user| user.name.as_str()));

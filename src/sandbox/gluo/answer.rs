@@ -1,5 +1,4 @@
-//! Gluocrm's answers: results, refusals, what is left where PHP dies, and what PHP writes before the JSON where
-//! display_errors is on, as much of it as was recorded.
+//! Gluocrm's answers: results, refusals, what is left where PHP dies, and what display_errors writes before the JSON.
 
 use serde_json::{Value, json};
 
@@ -36,8 +35,7 @@ pub(super) fn dead_session() -> Failure {
 }
 
 impl Gluo {
-    /// The answer as PHP sends it: vtiger's own refusals are HTTP 200 too. `ran`: whether the session let the
-    /// operation run.
+    /// The answer as PHP sends it: vtiger's refusals are 200 too. `ran`: whether the session let the operation run.
     pub(super) fn write(&self, operation: &str, ran: bool, result: Result) -> Response {
         let refused_itself = matches!(result, Err(Failure::Refused(..)));
         let text = self.messages(operation, ran, refused_itself);

@@ -126,7 +126,6 @@ impl HelloCloud {
         Err(refuse(401, "invalid_request", text, hint))
     }
 
-    /// The login that an access token belongs to.
     pub(super) fn login(&mut self, access: &str) -> Option<&mut Login> {
         self.logins.iter_mut().find(|login| login.access == access)
     }
@@ -148,8 +147,7 @@ impl HelloCloud {
             return Err("Error while decoding from JSON");
         }
         let now = self.rules.now();
-        match self.login(token) {
-            Some(login) if login.access_end <= now => Err("Access token could not be verified"),
+        match self.login(token).filter(|login| login.access_end > now) {
             Some(login) if login.access_revoked => Err("Access token has been revoked"),
             Some(login) => Ok(login),
             None => Err("Access token could not be verified"),
