@@ -128,7 +128,6 @@ pub(super) fn quoted(text: &str) -> String {
     text.replace('"', "&quot;").replace('\'', "&#039;")
 }
 
-/// PHP's usual type.
 pub(super) const HTML: &str = "text/html; charset=UTF-8";
 
 /// An answer without anything of an HTTP crate.

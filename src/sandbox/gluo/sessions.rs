@@ -36,8 +36,7 @@ struct Session {
 pub struct Sessions {
     rules: Rules,
     by_name: HashMap<String, Session>,
-    /// Each request reads its session first and PHP collects the idle ones then, instead of a job that
-    /// collects them on time.
+    /// PHP collects the idle sessions once a request has read its own, instead of a job that collects them on time.
     pub collected_late: bool,
 }
 
