@@ -43,16 +43,11 @@ impl Context<'_> {
 
     /// A POST of fields, as the content's type has them.
     pub fn post(&self, path: &str, content_type: &str, fields: &Fields) -> Request {
-        let body = match content_type {
-            FORM => fields.form(),
-            _ => fields.json(),
-        };
-        Request::post(
-            self.settings.url.join(path),
-            content_type,
-            body,
-            fields.secrets(),
-        )
+        let (url, secrets) = (self.settings.url.join(path), fields.secrets());
+        match content_type {
+            FORM => Request::post(url, FORM, fields.form(), secrets),
+            other => Request::post(url, other, fields.json(), secrets),
+        }
     }
 
     /// Refuses a redirect, and an answer that comes from something in front of the system.
@@ -65,9 +60,8 @@ impl Context<'_> {
     /// The JSON object of a successful answer. Look for a refusal before: real servers refuse with 200, 401 and 500.
     pub fn json(&self, answer: &Response) -> Result<Json> {
         let object = answer.object()?;
-        for oddity in &object.oddities {
-            self.warn(oddity.clone());
-        }
+        let oddities = object.oddities.iter().cloned();
+        oddities.for_each(|oddity| self.warn(oddity));
         Ok(object)
     }
 

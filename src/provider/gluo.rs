@@ -26,7 +26,6 @@ const SKEW: i64 = 60;
 /// Codes that mean "these credentials", as a real server spells them.
 const REFUSALS: &str = "ACCESS_DENIED|INVALID_USER_CREDENTIALS|INVALID_AUTH_TOKEN|ACCESSKEY_UNDEFINED|\
     AUTHENTICATION_REQUIRED|AUTHENTICATION_FAILURE|INVALID_SESSIONID";
-
 /// What proves a session's death: one of these as `error.code` beside `success: false`. AUTHENTICATION_FAILURE does not:
 /// up to vtiger 7.1.1 `extendsession` says it of a living session (recording).
 const DEATHS: [&str; 4] = [
@@ -35,21 +34,16 @@ const DEATHS: [&str; 4] = [
     "SESSION_EXPIRED", // vtiger's own limits, provoked by changing the session's file (recording, 8.2).
     "SESSION_LEFT_IDLE",
 ];
-
 /// The user's challenge is not there. Right after we asked for one, a rival's is being made (recording).
 const NO_CHALLENGE: &str = "INVALID_AUTH_TOKEN";
-
 /// The key is wrong, or a rival's challenge has replaced ours (recording).
 const WRONG_KEY: &str = "INVALID_USER_CREDENTIALS";
-
 /// How many logins are tried, each with a fresh challenge. vtiger locks nobody out (recording).
 const LOGINS_MAX: usize = 5;
-
 /// Within how long they begin. A slow server gets more: rivals take as long as we do.
 const LOGINS_SPAN: Duration = Duration::from_millis(2700);
 /// How much more, in times of the fastest login: this machine may be the slow one.
 const SLOW_SPAN: u32 = 28;
-
 /// How long a check waits behind another request of the session. It takes longer than a connection may.
 const CHECK_WAIT: Duration = Duration::from_secs(6);
 /// How much of the time that is left it may take.
@@ -130,9 +124,8 @@ impl Provider for Gluo {
             let user = context.required("USERNAME")?.expose();
             let body = Fields::default().text("operation", "login");
             let body = body.text("username", user).secret("accessKey", &key);
-            let answer = context
-                .send(&context.post(SPEC.endpoint, FORM, &body))
-                .await?;
+            let request = context.post(SPEC.endpoint, FORM, &body);
+            let answer = context.send(&request).await?;
 
             let refused = refused(&answer);
             if let Some(code @ (NO_CHALLENGE | WRONG_KEY)) = refused.as_ref().and_then(code) {
@@ -220,9 +213,7 @@ impl Provider for Gluo {
         if whole && crashed(answer) {
             return Some(Judgement::Unclear);
         }
-        by_object(answer, whole, |object| {
-            is_death(object).then_some(Judgement::Dead)
-        })
+        by_object(answer, whole, is_death, Judgement::Dead)
     }
 
     fn explain(&self, answer: &Response) -> Option<Error> {
@@ -264,10 +255,9 @@ fn ask_page(mut pairs: Query, page: usize) -> Result<Query> {
     let queries = pairs.contains(&("operation".to_owned(), "query".to_owned()));
     let mut queried = pairs.iter_mut().filter(|_| queries);
     let Some((_, query)) = queried.find(|(name, _)| name == "query") else {
-        return Err(
-            error!(Usage: "--paginate goes through the rows of a query" =>
-            hint "add -Q operation=query -Q 'query=SELECT * FROM Contacts;'"),
-        );
+        let error = error!(Usage: "--paginate goes through the rows of a query" =>
+            hint "add -Q operation=query -Q 'query=SELECT * FROM Contacts;'");
+        return Err(error);
     };
     let select = query.trim().trim_end_matches(';').trim_end();
     let unquoted: String = select.split('\'').step_by(2).collect();

@@ -30,6 +30,7 @@ const UNREWRITTEN: &str = "/index.php";
 /// The session's detail that names the folder, where it is not the usual one.
 const DETAIL: &str = "api";
 
+const CLIENT: [&str; 2] = ["CLIENT_ID", "CLIENT_SECRET"];
 const PASSWORD_GRANT: Need = Need::When("GRANT", "password");
 
 pub(super) static SPEC: Spec = Spec {
@@ -68,13 +69,10 @@ pub(super) static SPEC: Spec = Spec {
             shared: Some(Group::Client)),
     ],
     credentials: &[
-        Credentials::new(
-            "an OAuth2 client (id and secret)",
-            &["CLIENT_ID", "CLIENT_SECRET"],
-        ),
+        Credentials::new("an OAuth2 client (id and secret)", &CLIENT),
         Credentials::new(
             "an OAuth2 client with a user (id and secret, user name and password)",
-            &["CLIENT_ID", "CLIENT_SECRET", "USERNAME", "PASSWORD"],
+            &[CLIENT[0], CLIENT[1], "USERNAME", "PASSWORD"],
         ),
     ],
     renewal: Renewal::OnceExpired,
@@ -297,9 +295,8 @@ async fn call(
         return Ok((answer, first));
     }
     let other = other_folder(&first);
-    context.note(
-        tr!("there is no {usual}; trying {other}"; usual = below(&first), other = below(&other)),
-    );
+    context.note(tr!(
+        "there is no {usual}; trying {other}"; usual = below(&first), other = below(&other)));
     let second = ask(&other).await?;
     match is_elsewhere(&second) && answer.leads_to("action=Login") {
         true => Err(no_rules(&answer.host).status(answer.status)),

@@ -23,6 +23,11 @@ macro_rules! providers {
         pub static ALL: &[System] = &[$(System::$System),*];
 
         impl System {
+            pub fn of(spec: &Spec) -> Self {
+                let declares = |system: &&Self| system.spec().id == spec.id;
+                *ALL.iter().find(declares).expect("only systems declare")
+            }
+
             pub fn spec(self) -> &'static Spec {
                 match self { $(Self::$System => &$module::SPEC),* }
             }
@@ -74,13 +79,6 @@ pub fn specs() -> Vec<&'static Spec> {
     ALL.iter().map(|system| system.spec()).collect()
 }
 
-impl System {
-    pub fn of(spec: &Spec) -> Self {
-        let declares = |system: &&Self| system.spec().id == spec.id;
-        *ALL.iter().find(declares).expect("only systems declare")
-    }
-}
-
 /// One system's protocol. What a system leaves out tells the truth: it cannot be done, or nobody knows.
 #[allow(async_fn_in_trait, reason = "all work is done on one thread")]
 pub trait Provider {
@@ -119,9 +117,7 @@ pub trait Provider {
     }
 
     /// What an answer to a request of the user's means, where it is more than its status says.
-    fn explain(&self, _answer: &Response) -> Option<Error> {
-        None
-    }
+    fn explain(&self, answer: &Response) -> Option<Error>;
 }
 
 /// What an answer says of the session of its request. Only the system's own word counts: no text somewhere in the body,
@@ -156,14 +152,12 @@ fn by_status(answer: &Response, whole: bool) -> Option<Judgement> {
 fn by_object(
     answer: &Response,
     whole: bool,
-    refuses: impl Fn(&Json) -> Option<Judgement>,
+    refuses: fn(&Json) -> bool,
+    refusal: Judgement,
 ) -> Option<Judgement> {
-    let Some(object) = answer.arriving_object(whole)? else {
-        return Some(Judgement::Alive);
-    };
-    match refuses(&object) {
-        Some(_) if !whole => None,
-        judgement => Some(judgement.unwrap_or(Judgement::Alive)),
+    match answer.arriving_object(whole)? {
+        Some(object) if refuses(&object) => whole.then_some(refusal),
+        _ => Some(Judgement::Alive),
     }
 }
 

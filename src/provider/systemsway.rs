@@ -106,9 +106,7 @@ impl Provider for SystemsWay {
         if by_status(answer, whole)? != Judgement::Alive {
             return Some(Judgement::Unclear);
         }
-        by_object(answer, whole, |object| {
-            is_error(object).then_some(Judgement::Refused)
-        })
+        by_object(answer, whole, is_error, Judgement::Refused)
     }
 }
 
@@ -121,8 +119,8 @@ fn hash(context: &Context<'_>) -> Result<Secret> {
     };
     let digits = hash.expose();
     if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        let variable = context.variable("PASSWORD_SHA256");
-        let password = context.variable("PASSWORD");
+        let [variable, password] =
+            ["PASSWORD_SHA256", "PASSWORD"].map(|field| context.variable(field));
         let error = error!(BadSetting: "{variable} is not a SHA-256: it must have 64 hex digits"; variable =>
             hint "make it with `printf %s 'the password' | sha256sum`, or set {password}"; password);
         return Err(error);

@@ -1,6 +1,6 @@
 //! What HelloCloud's refusals mean, and what proves that a token is dead.
 
-use super::super::{Context, refused_login};
+use super::super::Context;
 use crate::error::{Error, Result, error};
 use crate::http::response::{self, Json, Response};
 use crate::i18n::{Text, tr};
@@ -42,12 +42,12 @@ fn text<'a>(object: &'a Json, name: &str) -> Option<&'a str> {
 pub(super) fn refresh_is_dead(answer: &Response) -> bool {
     let object = answer.any_object();
     let code = object.as_ref().and_then(|object| text(object, "error"));
+    let refusal = (code.unwrap_or_default(), answer.status);
     // With 400, `invalid_request` means that a parameter is missing.
-    match code {
-        Some("invalid_request") => answer.status == 401,
-        Some("invalid_grant") => matches!(answer.status, 400 | 401),
-        _ => false,
-    }
+    matches!(
+        refusal,
+        ("invalid_request", 401) | ("invalid_grant", 400 | 401)
+    )
 }
 
 /// What an answer means, where it is more than its status says.
@@ -56,15 +56,26 @@ pub(super) fn explain(answer: &Response) -> Option<Error> {
     let object = answer.any_object();
     let errors = object.as_ref().and_then(|object| object.inner("errors"));
     let detail = errors.and_then(|errors| errors.text("detail"));
-    let not_found =
-        |object: &Json| path.ends_with("/Api/") && text(object, "message") == Some("Not found");
-    let error = match (status, object) {
-        (400 | 404 | 409 | 422, _) if let Some(detail) = detail => refused(answer, &detail),
-        (401, Some(object)) if !answer.asks_for_password() => header_dropped(host, &object)?,
-        (404, Some(object)) if not_found(&object) => no_rules(host),
-        (404, None) if path.contains("/Api/V8/") => not_rewritten(answer),
-        _ if answer.leads_to("action=Login") && path.contains("/Api/V8/") => not_rewritten(answer),
-        _ if answer.leads_to("action=Login") && path.contains("/Api/") => no_rules(host),
+    let text = |name| object.as_ref().and_then(|object| text(object, name));
+    let dropped = |hint: &str| hint.contains("Missing \"Authorization\" header");
+    let to_login = answer.leads_to("action=Login");
+    let elsewhere = to_login || status == 404 && object.is_none();
+    let error = match status {
+        400 | 404 | 409 | 422 if let Some(detail) = detail => refused(answer, &detail),
+        // Where the request's header never arrived (recording).
+        401 if !answer.asks_for_password() && text("hint").is_some_and(dropped) => {
+            error!(HeaderDropped:
+            "{host} never saw the Authorization header"; host =>
+            hint "Apache needs `CGIPassAuth On` or the rule in SuiteCRM's .htaccess; a proxy must pass the header on")
+        }
+        404 if path.ends_with("/Api/") && text("message") == Some("Not found") => no_rules(host),
+        // SuiteCRM's web pages or its web server took the request, not the API.
+        _ if elsewhere && path.contains("/Api/V8/") => {
+            let path = path.replacen("/Api/V8/", "/Api/index.php/V8/", 1);
+            let error = response::status_error(host, &answer.path, 404);
+            error.hint(tr!("without URL rewriting it is at {path}"; path))
+        }
+        _ if to_login && path.contains("/Api/") => no_rules(host),
         _ if answer.leads_to("action=Error") => error!(Rejected:
             "{host} refused the request: the session may not do this"; host),
         _ if answer.leads_to("/legacy/Api/") => error!(Redirect:
@@ -79,20 +90,6 @@ pub(super) fn explain(answer: &Response) -> Option<Error> {
         _ => return None,
     };
     Some(error.status(status))
-}
-
-/// The failure of a request whose header never arrived (recording).
-fn header_dropped(host: &str, object: &Json) -> Option<Error> {
-    let missing = text(object, "hint")?.contains("Missing \"Authorization\" header");
-    missing.then(|| error!(HeaderDropped: "{host} never saw the Authorization header"; host =>
-        hint "Apache needs `CGIPassAuth On` or the rule in SuiteCRM's .htaccess; a proxy must pass the header on"))
-}
-
-/// The failure of a request that SuiteCRM's web pages or its web server took, not the API.
-fn not_rewritten(answer: &Response) -> Error {
-    let error = response::status_error(&answer.host, &answer.path, 404);
-    let path = answer.path.replacen("/Api/V8/", "/Api/index.php/V8/", 1);
-    error.hint(tr!("without URL rewriting it is at {path}"; path))
 }
 
 /// The failure where neither path leads to the API, which is there.
@@ -126,52 +123,41 @@ pub(super) fn admit(context: &Context<'_>, answer: &Response) -> Result<()> {
 pub(super) fn accept(context: &Context<'_>, answer: &Response) -> Result<()> {
     admit(context, answer)?;
     let object = answer.any_object();
-    let code = object.as_ref().and_then(|object| object.text("error"));
-    let (Some(object), Some(code)) = (object, code) else {
+    let text = |name| object.as_ref().and_then(|object| object.text(name));
+    let Some(code) = text("error") else {
         return Ok(());
     };
-    let sentence = object.text("message").or(object.text("error_description"));
+    let sentence = text("message").or(text("error_description"));
     let sentence = sentence.unwrap_or_default();
-    let (host, said) = (&answer.host, object.said());
     let has = |word| code.contains(word) || sentence.contains(word);
-    if has("lockout_reached") || has("password_expired") {
-        let error = error!(Locked: "{host} says that the account is locked or its password has expired"; host =>
-            hint "log in once on the web page, or ask its administrator");
-        return Err(error.said(&said.unwrap_or_default()).status(answer.status));
-    }
-    if code == "unsupported_grant_type" {
-        // Also where a server has not read the body (users' reports).
-        let [grant, body] = ["GRANT", "BODY"].map(|field| context.variable(field));
-        let other = other_body(context);
-        let error = response::status_error(host, &answer.path, answer.status);
-        let error = error
-            .hint(tr!("check {grant}; if it is right, try {body}={other}"; grant, body, other));
-        return Err(error.said(&said.unwrap_or_default()));
-    }
-    let about = about(&code, &sentence);
-    if about.is_none() && !REFUSALS.split(' ').any(|refusal| refusal == code) {
-        return Ok(());
-    }
-    let mut error = refused_login(answer, said);
-    error.hint = about.map(|field| hint(context, field));
-    Err(error)
-}
-
-/// The setting that the server's refusal is about: it checks them one after the other (recording).
-fn about(code: &str, text: &str) -> Option<&'static str> {
-    // The password itself follows, which may contain anything.
-    if text.starts_with("The password is invalid") {
-        return Some("PASSWORD");
-    }
-    let has = |sentence| text.contains(sentence);
-    let client = has("OAuth2Clients module with id") || has("trying to get OAuth2Clients");
-    match code {
+    // The setting that the refusal is about: the server checks them one after the other (recording).
+    let about = match &*code {
+        // The password itself follows, which may contain anything.
+        _ if sentence.starts_with("The password is invalid") => Some("PASSWORD"),
         "invalid_client" => Some("CLIENT_SECRET"),
         // Version 7.10 names no user (a user's report).
-        _ if text.starts_with("No user found") => Some("USERNAME"),
-        _ if client => Some("CLIENT_ID"),
+        _ if sentence.starts_with("No user found") => Some("USERNAME"),
+        _ if sentence.contains("OAuth2Clients") => Some("CLIENT_ID"),
         _ => None,
-    }
+    };
+    let host = &answer.host;
+    let error = if has("lockout_reached") || has("password_expired") {
+        error!(Locked: "{host} says that the account is locked or its password has expired"; host =>
+            hint "log in once on the web page, or ask its administrator")
+    } else if code == "unsupported_grant_type" {
+        // Also where a server has not read the body (users' reports).
+        let [grant, body] = ["GRANT", "BODY"].map(|field| context.variable(field));
+        let error = response::status_error(host, &answer.path, answer.status);
+        error.hint(tr!("check {grant}; if it is right, try {body}={other}"; grant, body, other = other_body(context)))
+    } else if about.is_some() || REFUSALS.split(' ').any(|refusal| refusal == code) {
+        let error = error!(Refused: "{host} refused the login"; host);
+        let hint = about.map(|field| hint(context, field));
+        hint.into_iter().fold(error, Error::hint)
+    } else {
+        return Ok(());
+    };
+    let said = object.as_ref().and_then(Json::said).unwrap_or_default();
+    Err(error.said(&said).status(answer.status))
 }
 
 fn hint(context: &Context<'_>, field: &str) -> Text {
