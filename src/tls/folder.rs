@@ -94,68 +94,60 @@ fn plain((tag, value): (u8, &[u8])) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    const UTF8: u8 = der::UTF8_STRING;
-    const PRINTABLE: u8 = 0x13;
-
-    /// Which attribute it is (3: a name, 10: an organization, …), its value's tag and the value.
-    type Attribute<'a> = (u8, u8, &'a [u8]);
-
-    /// A subject of parts, each of which has one attribute or more.
-    fn subject(parts: &[&[Attribute<'_>]]) -> Vec<u8> {
+    /// A subject of parts with `|` between them, each of which has attributes with `+` between them: which one it is
+    /// (03: a name, 0a: an organization, …), its value's tag and the value, as letters of one, two or four bytes or UTF-8.
+    fn subject(parts: &str) -> Vec<u8> {
         let wrap = |tag, contents: &[u8]| der::element(tag, contents).expect("short");
-        let attribute = |&(kind, tag, value): &Attribute<'_>| {
-            let kind = wrap(der::OID, &[0x55, 4, kind]);
-            wrap(der::SEQUENCE, &[kind, wrap(tag, value)].concat())
+        let attribute = |text: &str| {
+            let number = |at| u8::from_str_radix(&text[at..at + 2], 16).expect(text);
+            let value = text[6..].chars().flat_map(|letter| match number(3) {
+                0x14 => vec![letter as u8],
+                0x1e => (letter as u16).to_be_bytes().to_vec(),
+                0x1c => u32::from(letter).to_be_bytes().to_vec(),
+                _ => letter.to_string().into_bytes(),
+            });
+            let value: Vec<u8> = value.collect();
+            let kind = wrap(der::OID, &[0x55, 4, number(0)]);
+            wrap(der::SEQUENCE, &[kind, wrap(number(3), &value)].concat())
         };
-        let part = |part: &&[_]| {
-            let attributes: Vec<_> = part.iter().map(attribute).collect();
+        let part = |part: &str| {
+            let attributes: Vec<_> = part.split('+').map(attribute).collect();
             wrap(der::SET, &attributes.concat())
         };
-        parts.iter().flat_map(part).collect()
+        let parts = parts.split('|').filter(|part| !part.is_empty());
+        parts.flat_map(part).collect()
     }
 
     #[test]
     fn hashes_are_those_that_openssl_prints() {
-        let wide = |width: usize| {
-            let letters = "Ação".chars().map(|letter| u32::from(letter).to_be_bytes());
-            let bytes = letters.flat_map(|bytes| bytes[4 - width..].to_vec());
-            bytes.collect::<Vec<_>>()
-        };
-        let blanks: Attribute<'_> = (10, PRINTABLE, b"ACME  Root\t\n CA");
-        let long: Attribute<'_> = (11, PRINTABLE, b"Long  one");
-        let several: &[Attribute<'_>] = &[(3, UTF8, b"b"), (10, UTF8, b"a"), long];
-        let rows: [(&[&[Attribute<'_>]], _); 17] = [
-            (&[], 0xeea3_39da),
-            (&[&[(3, UTF8, b"")]], 0x5da7_8770),
-            (&[&[(3, UTF8, b"root")]], 0xdcaa_f7f0),
-            (&[&[(3, PRINTABLE, b"root")]], 0xdcaa_f7f0),
-            (&[&[(3, 0x16, b"Root")]], 0xdcaa_f7f0),
-            (&[&[(3, UTF8, b" \t RooT ")]], 0xdcaa_f7f0),
-            (&[&[(3, UTF8, b"a\x0bb\x0cc\x1cd")]], 0xdc2e_ea5d),
-            (&[&[blanks], &[(3, UTF8, b"x")]], 0x700c_fd66),
-            (&[&[(3, UTF8, "Ação".as_bytes())]], 0xa88d_7dfb),
-            (&[&[(3, 0x14, &wide(1))]], 0xa88d_7dfb),
-            (&[&[(3, 0x1e, &wide(2))]], 0xa88d_7dfb),
-            (&[&[(3, 0x1c, &wide(4))]], 0xa88d_7dfb),
+        let [long, longer] = [200, 300].map(|length| "03 0c ".to_owned() + &"A".repeat(length));
+        for (parts, expected) in [
+            ("", 0xeea3_39da),
+            ("03 0c ", 0x5da7_8770),
+            ("03 0c root", 0xdcaa_f7f0),
+            ("03 13 root", 0xdcaa_f7f0),
+            ("03 16 Root", 0xdcaa_f7f0),
+            ("03 0c  \t RooT ", 0xdcaa_f7f0),
+            ("03 0c a\x0bb\x0cc\x1cd", 0xdc2e_ea5d),
+            ("0a 13 ACME  Root\t\n CA|03 0c x", 0x700c_fd66),
+            ("03 0c Ação", 0xa88d_7dfb),
+            ("03 14 Ação", 0xa88d_7dfb),
+            ("03 1e Ação", 0xa88d_7dfb),
+            ("03 1c Ação", 0xa88d_7dfb),
             // A numeric string is not put into another form.
-            (&[&[(5, 0x12, b"12 3")]], 0x815d_bf82),
-            (&[several, &[(6, PRINTABLE, b"BR")]], 0xde1d_b67d),
-            (&[&[(10, UTF8, b"CCCC"), (10, UTF8, b"d")]], 0x754f_e418),
-            (&[&[(3, UTF8, &[b'A'; 200])]], 0xc8ab_ec7b),
-            (&[&[(3, UTF8, &[b'A'; 300])]], 0xdbb5_c2fe),
-        ];
-        for (parts, expected) in rows {
-            assert_eq!(hash(&subject(parts)), Some(expected), "{parts:x?}");
-        }
-        for broken in [
-            subject(&[&[(3, UTF8, &[0xff])]]),
-            subject(&[&[(3, 0x1e, &[0xd8, 0])]]),
-            subject(&[&[(3, 0x1c, &[0, 0x11, 0, 0])]]),
-            vec![der::SET, 2, der::SEQUENCE, 0],
-            vec![der::SEQUENCE, 0],
-            vec![0],
+            ("05 12 12 3", 0x815d_bf82),
+            ("03 0c b+0a 0c a+0b 13 Long  one|06 13 BR", 0xde1d_b67d),
+            ("0a 0c CCCC+0a 0c d", 0x754f_e418),
+            (&long, 0xc8ab_ec7b),
+            (&longer, 0xdbb5_c2fe),
         ] {
-            assert_eq!(hash(&broken), None, "{broken:x?}");
+            assert_eq!(hash(&subject(parts)), Some(expected), "{parts}");
+        }
+        assert_eq!(plain((0x0c, b"\xff")), None, "no UTF-8");
+        assert_eq!(plain((0x1e, b"\xd8\0")), None, "half a letter");
+        assert_eq!(plain((0x1c, b"\0\x11\0\0")), None, "no letter");
+        for broken in [&b"\x31\x02\x30\0"[..], b"\x30\0", b"\0"] {
+            assert_eq!(hash(broken), None, "{broken:x?}");
         }
     }
 }

@@ -52,7 +52,7 @@ impl Trust {
             };
             let read = files::read(path, CA_FILE_MAX, patience, files::deadline(patience)).await;
             let (pem, _) = read.map_err(refuse)?;
-            let certificates = in_pem(&pem).collect::<std::result::Result<_, _>>();
+            let certificates = in_pem(&pem).collect::<Result<_, _>>();
             extra = certificates.unwrap_or_default();
             if extra.is_empty() {
                 return Err(refuse(tr!("contains no certificate")));
@@ -79,12 +79,7 @@ impl Trust {
         }
         let ring = Arc::new(rustls::crypto::ring::default_provider());
         let algorithms = ring.signature_verification_algorithms;
-        let verifier = Verifier::new(&self.places, self.extra.clone(), algorithms).await;
-        let none = || {
-            error!(Certificate: "this system has no certificates to check servers against" =>
-                hint "install the package ca-certificates, or name a PEM file with --ca-file")
-        };
-        let verifier = verifier.ok_or_else(|| self.places.fault().unwrap_or_else(none))?;
+        let verifier = Verifier::new(&self.places, self.extra.clone(), algorithms).await?;
         let builder = ClientConfig::builder_with_provider(ring);
         Ok(builder
             .with_safe_default_protocol_versions()
@@ -117,8 +112,6 @@ impl Trust {
 }
 
 /// The certificates in a text, which some editors begin with a byte order mark.
-fn in_pem(
-    text: &[u8],
-) -> impl Iterator<Item = std::result::Result<CertificateDer<'static>, pem::Error>> {
+fn in_pem(text: &[u8]) -> impl Iterator<Item = Result<CertificateDer<'static>, pem::Error>> {
     CertificateDer::pem_slice_iter(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text))
 }

@@ -25,6 +25,9 @@ use crate::error::{Error, error};
 use crate::files;
 use crate::i18n::tr;
 
+type Root = CertificateDer<'static>;
+type Verdict = Result<(), rustls::Error>;
+
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----\n";
 const END: &str = "-----END CERTIFICATE-----\n";
 const DASHES: &str = "-----";
@@ -43,11 +46,15 @@ pub struct CaLocations {
 }
 
 impl CaLocations {
-    /// What is wrong with what the environment names, if it names anything.
-    pub fn fault(&self) -> Option<Error> {
+    /// Why there is no root: what is wrong with what the environment names, if it names anything.
+    fn fault(&self) -> Error {
         let (name, path) = match (&self.file, self.folders.first()) {
             (Some(file), _) => ("SSL_CERT_FILE", file),
-            (None, folder) => ("SSL_CERT_DIR", folder?),
+            (None, Some(folder)) => ("SSL_CERT_DIR", folder),
+            (None, None) => {
+                return error!(Certificate: "this system has no certificates to check servers against" =>
+                    hint "install the package ca-certificates, or name a PEM file with --ca-file");
+            }
         };
         let (found, is_empty) = (std::fs::metadata(path), path.as_os_str().is_empty());
         let path = path.display();
@@ -57,30 +64,29 @@ impl CaLocations {
             Ok(_) => error!(Certificate:
                 "{name} names {path}, which contains no CA's certificate"; name, path),
         };
-        Some(error.hint(tr!("unset {name} to use the system's certificates, or name others with --ca-file"; name)))
+        error.hint(tr!("unset {name} to use the system's certificates, or name others with --ca-file"; name))
     }
 }
 
 #[cfg(any(windows, target_vendor = "apple"))]
-async fn system() -> (Vec<CertificateDer<'static>>, Vec<PathBuf>) {
+async fn system() -> (Vec<Root>, Vec<PathBuf>) {
     (rustls_native_certs::load_native_certs().certs, Vec::new())
 }
 
 #[cfg(not(any(windows, target_vendor = "apple")))]
-async fn system() -> (Vec<CertificateDer<'static>>, Vec<PathBuf>) {
+async fn system() -> (Vec<Root>, Vec<PathBuf>) {
     let found = openssl_probe::probe();
     let bundle = certificates(found.cert_file.as_deref()).await;
     (bundle, found.cert_dir)
 }
 
 /// Why a chain is refused, if the TLS library's own reason would mislead.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) enum Refusal {
     /// `--ca-file` has neither a CA's certificate nor the server's own.
     NoAuthority,
-    /// The CA is trusted, but its certificate ended at this time.
-    AuthorityExpired(UnixTime),
-    AuthorityNotYetValid,
+    /// The CA is trusted, but not at this time.
+    Untimely(CertificateError),
     /// Its RSA key, or a CA's, has so many bits. The TLS library says that the signature is wrong.
     SmallKey(usize),
 }
@@ -103,32 +109,39 @@ fn small_key(certificate: &CertificateDer<'_>) -> Option<rustls::Error> {
     Some(Refusal::SmallKey(Certificate::read(certificate)?.small_key()?).into())
 }
 
+/// What a server presents, and when.
 struct Chain<'a> {
+    parsed: ParsedCertificate<'a>,
     server: Certificate<'a>,
     /// The CAs that it sent along.
     authorities: Vec<Certificate<'a>>,
     /// The names of whoever signed one of these.
     issuers: BTreeSet<&'a [u8]>,
+    now: UnixTime,
 }
 
 impl<'a> Chain<'a> {
-    fn read(server: &'a CertificateDer<'_>, others: &'a [CertificateDer<'_>]) -> Option<Self> {
-        let server = Certificate::read(server)?;
+    fn read(
+        server: &'a CertificateDer<'_>,
+        others: &'a [CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<Self, rustls::Error> {
+        let parsed = ParsedCertificate::try_from(server)?;
+        let server = Certificate::read(server).ok_or(CertificateError::BadEncoding)?;
         let mut authorities: Vec<_> = others.iter().filter_map(Certificate::read).collect();
         authorities.retain(|other| other.reach().is_some());
         let issuers = authorities.iter().map(|one| one.issuer);
-        Some(Self {
+        Ok(Self {
             issuers: issuers.chain([server.issuer]).collect(),
+            parsed,
             server,
             authorities,
+            now,
         })
     }
 
     /// The roots that may have signed one of its certificates.
-    fn named<'r>(
-        &self,
-        roots: impl IntoIterator<Item = &'r CertificateDer<'static>>,
-    ) -> Vec<Certificate<'r>> {
+    fn named<'r>(&self, roots: impl IntoIterator<Item = &'r Root>) -> Vec<Certificate<'r>> {
         let roots = roots.into_iter().filter_map(Certificate::read);
         let named = roots.filter(|root| self.issuers.contains(root.subject));
         named.collect()
@@ -154,26 +167,27 @@ impl<'a> Chain<'a> {
 /// Checks servers against the system's roots and those of `--ca-file`.
 #[derive(Debug)]
 pub(super) struct Verifier {
-    own: Vec<CertificateDer<'static>>,
-    bundle: Vec<CertificateDer<'static>>,
+    own: Vec<Root>,
+    bundle: Vec<Root>,
     folders: Vec<PathBuf>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Verifier {
-    /// `None` if there is no root at all.
     pub async fn new(
         places: &CaLocations,
-        own: Vec<CertificateDer<'static>>,
+        own: Vec<Root>,
         algorithms: WebPkiSupportedAlgorithms,
-    ) -> Option<Self> {
+    ) -> Result<Self, Error> {
         let (bundle, folders) = match (&places.file, &places.folders[..]) {
             (None, []) => system().await,
             (file, folders) => (certificates(file.as_deref()).await, folders.to_vec()),
         };
         let any_file = || folders.iter().any(|path| folder::has_any(path));
-        let any = !own.is_empty() || !bundle.is_empty() || any_file();
-        any.then_some(Self {
+        if own.is_empty() && bundle.is_empty() && !any_file() {
+            return Err(places.fault());
+        }
+        Ok(Self {
             own,
             bundle,
             folders,
@@ -181,33 +195,26 @@ impl Verifier {
         })
     }
 
-    fn check_chain(
-        &self,
-        server: &ParsedCertificate<'_>,
-        chain: &Chain<'_>,
-        now: UnixTime,
-    ) -> Result<(), rustls::Error> {
+    fn check_chain(&self, chain: &Chain<'_>) -> Verdict {
         let near = chain.named(self.own.iter().chain(&self.bundle));
-        let Err(error) = self.check_against(&near, server, chain, now) else {
+        let Err(error) = self.check_against(&near, chain) else {
             return Ok(());
         };
         let found = folder::find(&self.folders, &chain.issuers);
         let far = chain.named(&found);
-        let error = match self.check_against(&far, server, chain, now) {
+        let error = match self.check_against(&far, chain) {
             Ok(()) => return Ok(()),
             Err(_) if far.is_empty() => error,
             Err(error) => error,
         };
-        let rustls::Error::InvalidCertificate(verdict) = &error else {
-            return Err(error);
-        };
         let mut roots = near.iter().chain(&far);
-        let refusal = match verdict {
-            CertificateError::UnknownIssuer => {
+        let refusal = match &error {
+            rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
                 let lacks = || self.lacks_authority(chain).then_some(Refusal::NoAuthority);
-                roots.find_map(|root| untimely(root, now)).or_else(lacks)
+                let late = roots.find_map(|root| untimely(root, chain.now));
+                late.or_else(lacks)
             }
-            CertificateError::BadSignature => {
+            rustls::Error::InvalidCertificate(CertificateError::BadSignature) => {
                 let mut keys = roots.chain(&chain.authorities).map(Certificate::small_key);
                 keys.find_map(|bits| bits.map(Refusal::SmallKey))
             }
@@ -217,17 +224,11 @@ impl Verifier {
     }
 
     /// Whether one of these roots vouches for the chain. This is the only place that decides whether a root counts.
-    fn check_against(
-        &self,
-        roots: &[Certificate<'_>],
-        server: &ParsedCertificate<'_>,
-        chain: &Chain<'_>,
-        now: UnixTime,
-    ) -> Result<(), rustls::Error> {
+    fn check_against(&self, roots: &[Certificate<'_>], chain: &Chain<'_>) -> Verdict {
+        let (server, now, algorithms) = (&chain.parsed, chain.now, self.algorithms.all);
         let ask = |roots: &[&Certificate<'_>], between: &[CertificateDer<'_>]| {
             let mut store = RootCertStore::empty();
             store.add_parsable_certificates(roots.iter().map(|root| root.der()));
-            let algorithms = self.algorithms.all;
             verify_server_cert_signed_by_trust_anchor(server, &store, between, now, algorithms)
         };
         let (mut free, mut limited) = (Vec::new(), Vec::new());
@@ -261,13 +262,9 @@ impl Verifier {
 
 /// Why a CA that is not valid today cannot vouch.
 fn untimely(root: &Certificate<'_>, now: UnixTime) -> Option<Refusal> {
-    use CertificateError as Problem;
     root.reach()?;
-    match root.in_time(now).err()? {
-        Problem::ExpiredContext { not_after, .. } => Some(Refusal::AuthorityExpired(not_after)),
-        Problem::NotValidYetContext { .. } => Some(Refusal::AuthorityNotYetValid),
-        _ => None,
-    }
+    let why = root.in_time(now).err()?;
+    (why != CertificateError::BadEncoding).then_some(Refusal::Untimely(why))
 }
 
 impl ServerCertVerifier for Verifier {
@@ -279,14 +276,13 @@ impl ServerCertVerifier for Verifier {
         _: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let server = ParsedCertificate::try_from(end_entity)?;
-        let chain = Chain::read(end_entity, intermediates).ok_or(CertificateError::BadEncoding)?;
+        let chain = Chain::read(end_entity, intermediates, now)?;
         if self.own.contains(end_entity) {
             chain.server.in_time(now)?;
         } else {
-            self.check_chain(&server, &chain, now)?;
+            self.check_chain(&chain)?;
         }
-        verify_server_name(&server, server_name)?;
+        verify_server_name(&chain.parsed, server_name)?;
         Ok(ServerCertVerified::assertion())
     }
 
@@ -316,7 +312,7 @@ impl ServerCertVerifier for Verifier {
 }
 
 /// The certificates of a bundle; none if it is missing. One that is a pipe is waited for.
-async fn certificates(path: Option<&Path>) -> Vec<CertificateDer<'static>> {
+async fn certificates(path: Option<&Path>) -> Vec<Root> {
     let Some(path) = path else { return Vec::new() };
     let read = files::read(path, CA_FILE_MAX, PATIENCE, files::deadline(PATIENCE)).await;
     // Wiping what is no secret would be a tenth of an https login's instructions.
@@ -328,7 +324,7 @@ async fn certificates(path: Option<&Path>) -> Vec<CertificateDer<'static>> {
 
 /// Reads a plain bundle, with 64 digits a line. The usual reader's base64 takes the same time for every digit, as
 /// secrets need: an https login takes 13.2 million instructions with it, and 7.4 million with this.
-fn parse(text: &str) -> Option<Vec<CertificateDer<'static>>> {
+fn parse(text: &str) -> Option<Vec<Root>> {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(BEGIN) {
@@ -345,17 +341,4 @@ fn parse(text: &str) -> Option<Vec<CertificateDer<'static>>> {
         found.push(STANDARD.decode(digits).ok()?.into());
     }
     (!found.is_empty() && !rest.contains(DASHES)).then_some(found)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What is read of other bundles is the same by either reader, so that tests of the program cannot tell.
-    #[test]
-    fn a_plain_bundle_is_not_left_to_the_usual_reader() {
-        let made = rcgen::generate_simple_self_signed([]).expect("a certificate");
-        let text = format!("# Über alles\n{}", made.cert.pem());
-        assert_eq!(parse(&text), Some(vec![made.cert.der().clone()]));
-    }
 }

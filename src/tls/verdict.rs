@@ -10,18 +10,13 @@ use crate::i18n::{Text, tr};
 
 /// Explains a failure of TLS to this host; `None` for another failure.
 pub fn explain(error: &(dyn std::error::Error + 'static), host: &str) -> Option<Error> {
+    use PeerIncompatible::ServerDoesNotSupportTls12Or13 as TooOld;
     Some(match find(error)? {
         rustls::Error::InvalidCertificate(problem) => invalid(problem, host),
         rustls::Error::AlertReceived(alert) => alerted(*alert, host),
-        rustls::Error::PeerIncompatible(
-            PeerIncompatible::ServerDoesNotSupportTls12Or13
-            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
-            | PeerIncompatible::Tls12NotOffered
-            | PeerIncompatible::Tls12NotOfferedOrEnabled,
-        ) => outdated(host),
+        rustls::Error::PeerIncompatible(TooOld) => outdated(host),
         rustls::Error::PeerIncompatible(_) => {
-            let why = tr!("{host} offers only ciphers that are no longer safe"; host);
-            no_cipher(why)
+            no_cipher(tr!("{host} offers only ciphers that are no longer safe"; host))
         }
         rustls::Error::InvalidMessage(_) => error!(Tls: "{host} does not speak TLS"; host),
         _ => error!(Tls: "the TLS handshake with {host} failed"; host),
@@ -34,31 +29,27 @@ fn outdated(host: &str) -> Error {
 }
 
 fn no_cipher(why: Text) -> Error {
-    let hint = tr!(
+    Error::new(Cause::Tls, why).hint(tr!(
         "the server's administrator must turn on TLS 1.3, or ciphers of TLS 1.2 with ECDHE; the server may \
         also require a certificate from the client"
-    );
-    Error::new(Cause::Tls, why).hint(hint)
+    ))
 }
+
+/// Parts of the names of alerts that are about our certificate.
+const OF_CERTIFICATES: [&str; 3] = ["Certificate", "UnknownCA", "AccessDenied"];
 
 /// The server has ended the handshake.
 fn alerted(alert: AlertDescription, host: &str) -> Error {
     use AlertDescription as Alert;
     let name = format!("{alert:?}");
     let why = tr!("{host} ended the TLS handshake with the alert {alert}"; host, alert = name);
+    let names = |part: &&str| name.contains(*part);
     match alert {
         Alert::ProtocolVersion => outdated(host),
         Alert::HandshakeFailure | Alert::InsufficientSecurity => no_cipher(why),
         Alert::UnrecognisedName => error!(Tls: "{host} has no site with that name"; host =>
             hint "is the host in the URL the right one?"),
-        Alert::BadCertificate
-        | Alert::UnsupportedCertificate
-        | Alert::CertificateRevoked
-        | Alert::CertificateExpired
-        | Alert::CertificateUnknown
-        | Alert::CertificateRequired
-        | Alert::UnknownCA
-        | Alert::AccessDenied => Error::new(Cause::Certificate, why).hint(tr!(
+        _ if OF_CERTIFICATES.iter().any(names) => Error::new(Cause::Certificate, why).hint(tr!(
             "ask the server's administrator; it may require a client certificate"
         )),
         _ => Error::new(Cause::Tls, why).hint(tr!("ask the server's administrator")),
@@ -68,16 +59,13 @@ fn alerted(alert: AlertDescription, host: &str) -> Error {
 fn invalid(problem: &CertificateError, host: &str) -> Error {
     use CertificateError as Problem;
     match problem {
-        Problem::ExpiredContext { not_after, .. } => {
-            error!(Certificate: "{host}'s certificate expired on {day}"; host, day = day(not_after) =>
-                hint "the server's administrator must renew it; if it is new, check this machine's clock")
-        }
+        Problem::ExpiredContext { not_after, .. } => error!(Certificate:
+            "{host}'s certificate expired on {day}"; host, day = day(not_after) =>
+            hint "the server's administrator must renew it; if it is new, check this machine's clock"),
         // Its only source is a validity whose end comes before its beginning.
         Problem::Expired => replace(tr!("{host}'s certificate ends before it begins"; host)),
-        Problem::NotValidYetContext { .. } => {
-            error!(Certificate: "{host}'s certificate is not valid yet"; host =>
-                hint "check this machine's clock")
-        }
+        Problem::NotValidYetContext { .. } => error!(Certificate:
+            "{host}'s certificate is not valid yet"; host => hint "check this machine's clock"),
         Problem::NotValidForNameContext { presented, .. } => another_name(host, presented),
         Problem::BadEncoding => replace(tr!("{host}'s certificate cannot be read"; host)),
         Problem::BadSignature => unknown_issuer(tr!(
@@ -90,7 +78,7 @@ fn invalid(problem: &CertificateError, host: &str) -> Error {
         Problem::UnknownIssuer => unknown_issuer(tr!(
             "{host}'s certificate comes from an unknown issuer"; host)),
         Problem::Other(other) => match other.0.downcast_ref() {
-            Some(refusal) => refused(*refusal, host),
+            Some(refusal) => refused(refusal, host),
             None => unnamed(&other.0.to_string(), host),
         },
         other => unnamed(&format!("{other:?}"), host),
@@ -148,16 +136,18 @@ fn unnamed(verdict: &str, host: &str) -> Error {
     }
 }
 
-fn refused(refusal: Refusal, host: &str) -> Error {
+fn refused(refusal: &Refusal, host: &str) -> Error {
     match refusal {
         Refusal::NoAuthority => error!(Certificate:
             "--ca-file contains neither {host}'s certificate nor that of a CA that could have signed it"; host =>
             hint "a certificate that is not a CA's is trusted for itself only: name the CA's, or the server's \
             current one"),
-        Refusal::AuthorityExpired(not_after) => error!(Certificate:
-            "{host}'s certificate comes from a CA whose certificate expired on {day}"; host, day = day(&not_after) =>
-            hint "get the CA's new certificate; if this one is new, check this machine's clock"),
-        Refusal::AuthorityNotYetValid => error!(Certificate:
+        Refusal::Untimely(CertificateError::ExpiredContext { not_after, .. }) => {
+            error!(Certificate:
+            "{host}'s certificate comes from a CA whose certificate expired on {day}"; host, day = day(not_after) =>
+            hint "get the CA's new certificate; if this one is new, check this machine's clock")
+        }
+        Refusal::Untimely(_) => error!(Certificate:
             "{host}'s certificate comes from a CA whose certificate is not valid yet"; host =>
             hint "check this machine's clock"),
         Refusal::SmallKey(bits) => error!(Certificate:
