@@ -43,7 +43,7 @@ impl Context<'_> {
 
     /// A POST of fields, as the content's type has them.
     pub fn post(&self, path: &str, content_type: &str, fields: &Fields) -> Request {
-        let (url, secrets) = (self.settings.url.join(path), fields.secrets());
+        let (url, secrets) = (self.settings.url.join(path), &fields.secrets);
         match content_type {
             FORM => Request::post(url, FORM, fields.form(), secrets),
             other => Request::post(url, other, fields.json(), secrets),

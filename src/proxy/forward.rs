@@ -82,8 +82,8 @@ impl<'a> Gateway<'a> {
     }
 
     fn refuse(&self, status: u16, error: &Error) -> Passed {
-        let text =
-            json::text(&serde_json::json!({ "error": self.options.report.error_json(error) }));
+        let error = self.options.report.error_json(error);
+        let text = json::text(&serde_json::json!({ "error": error }));
         let mut answer = with_status(status, Either::Left(Full::from(text + "\n")));
         let more = match status {
             405 => Some((ALLOW, "GET, HEAD, OPTIONS")),

@@ -31,13 +31,13 @@ const DECODERS: &[Decoder] = &[
     |text| closed(text, ';', open_entity(text)?),
     // In forms
     |text| text.starts_with('+').then_some((1, Some(' '))),
-    // A tag or a line break that a server has put into a text
+    // A tag, unless it is too long for one, or a line break that a server has put into a text
     |text| {
         if text.starts_with(['\r', '\n']) {
             return Some((1, None));
         }
         let name = text.strip_prefix('<')?;
-        let end = name.find(['<', '>']).filter(|end| *end < TAG_MAX)?;
+        let end = name.find(['<', '>']).filter(|end| *end < 64)?;
         let is_tag = name.starts_with(|c: char| c == '/' || c.is_ascii_alphabetic());
         (is_tag && name[end..].starts_with('>')).then_some((end + 2, None))
     },
@@ -128,9 +128,6 @@ const READ_MAX: usize = 1024 * 1024;
 
 /// However many digits there are.
 const ANY: usize = usize::MAX;
-
-/// The longest tag that is taken for one.
-const TAG_MAX: usize = 64;
 
 /// Shows `see` the text as it is, then with one layer of escapes undone, then with two and so on, until it returns
 /// something. A layer is one kind of escape, since the text beside a secret may look like another kind, or all kinds at

@@ -98,7 +98,7 @@ pub fn sha256_hex(text: &str) -> Secret {
 #[derive(Default)]
 pub struct Fields {
     fields: Vec<(&'static str, Secret)>,
-    secrets: Vec<Secret>,
+    pub secrets: Vec<Secret>,
 }
 
 impl Fields {
@@ -115,10 +115,6 @@ impl Fields {
         self.fields.push((name, value.clone()));
         self.secrets.push(value.clone());
         self
-    }
-
-    pub fn secrets(&self) -> &[Secret] {
-        &self.secrets
     }
 
     /// The body as `application/x-www-form-urlencoded`, spaces as `+`.

@@ -9,7 +9,7 @@ use std::ops::Range;
 use base64::Engine;
 use base64::engine::general_purpose::{GeneralPurpose, STANDARD_NO_PAD};
 use md5::Digest;
-use ring::digest;
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512, digest};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::decoders::{find_in_readings, may_be_cut, unaccented, windows_1252};
@@ -333,13 +333,9 @@ fn digits(secret: &str) -> Vec<Zeroizing<String>> {
     let units = secret.encode_utf16().take(DIGITS_MAX);
     let wide: Zeroizing<Vec<u8>> = Zeroizing::new(units.flat_map(u16::to_le_bytes).collect());
     let mut all = vec![hex(start), hex(&wide)];
-    let of_ring = |algorithm| digest::digest(algorithm, bytes).as_ref().to_vec();
-    for hash in [
-        md5::Md5::digest(bytes).to_vec(),
-        of_ring(&digest::SHA1_FOR_LEGACY_USE_ONLY),
-        of_ring(&digest::SHA256),
-        of_ring(&digest::SHA512),
-    ] {
+    let of_ring = |algorithm| digest(algorithm, bytes).as_ref().to_vec();
+    let hashes = [&SHA1_FOR_LEGACY_USE_ONLY, &SHA256, &SHA512].map(of_ring);
+    for hash in hashes.into_iter().chain([md5::Md5::digest(bytes).to_vec()]) {
         all.extend([hex(&hash), STANDARD_NO_PAD.encode(hash)]);
     }
     for (offset, bytes) in (0..3).flat_map(|offset| [(offset, start), (offset, &wide)]) {
