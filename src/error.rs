@@ -110,6 +110,7 @@ exit_codes! {
 
 /// A failure: the cause, one sentence of ours, what the server said if it said something, and the next step.
 #[derive(Debug, Clone, Default)]
+#[must_use]
 pub struct Error {
     pub cause: Cause,
     /// One sentence of our own without a full stop; it names the host where one is involved.
@@ -122,7 +123,6 @@ pub struct Error {
     pub about: &'static [&'static str],
     /// The target it happened to, as typed: `gluo@filial`.
     pub target: Option<Box<str>>,
-    /// The status of the answer that decided it.
     pub http_status: Option<u16>,
     /// What a library or the operating system reported, which `-v` shows.
     pub source: Option<Rc<anyhow::Error>>,
@@ -142,7 +142,6 @@ impl Error {
     }
 
     /// Says that the user's request may have taken effect, whatever hint there was.
-    #[must_use]
     pub fn in_doubt(mut self) -> Self {
         let hint = tr!("it may have taken effect: look first, and repeat it only if it has not");
         (self.hint, self.in_doubt) = (Some(hint), true);
@@ -154,14 +153,12 @@ impl Error {
     }
 
     /// Adds the next step, unless a more precise one is there already.
-    #[must_use]
     pub fn hint(mut self, hint: Text) -> Self {
         self.hint.get_or_insert(hint);
         self
     }
 
     /// Adds what somebody else said; an empty text adds nothing.
-    #[must_use]
     pub fn said(mut self, text: &str) -> Self {
         if !text.trim().is_empty() {
             self.said = Some(Foreign::new(text));
@@ -170,33 +167,28 @@ impl Error {
     }
 
     /// Adds to the sentence why the operating system did not do it.
-    #[must_use]
     pub fn because(self, error: io::Error) -> Self {
         self.since(&error).caused_by(error)
     }
 
     /// The same where the error that led to this one is kept otherwise.
-    #[must_use]
     pub fn since(mut self, error: &io::Error) -> Self {
         self.message = tr!("{what}: {why}"; what = self.message, why = why(error));
         self
     }
 
     /// Keeps the error that led to this one, with its own causes.
-    #[must_use]
     pub fn caused_by(mut self, error: impl Into<anyhow::Error>) -> Self {
         self.source = Some(Rc::new(error.into()));
         self
     }
 
-    #[must_use]
     pub fn status(mut self, status: u16) -> Self {
         self.http_status = Some(status);
         self
     }
 
     /// Names the target, unless one is named already.
-    #[must_use]
     pub fn target(mut self, target: &str) -> Self {
         self.target.get_or_insert_with(|| target.into());
         self

@@ -35,7 +35,6 @@ pub mod url;
 
 use std::cell::Cell;
 use std::ffi::OsString;
-use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 

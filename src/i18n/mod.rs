@@ -1,8 +1,6 @@
-//! What the program says: sentences written in English where they are said, and put into the reader's language
-//! where they are shown.
-//!
-//! The English sentence is the catalogue's key, so that the code can be read and searched. Nothing is looked up
-//! before something is shown, and nothing at all for English.
+//! What the program says: sentences written in English where they are said, and put into the reader's language where
+//! they are shown. The English sentence is the catalogue's key, so that the code can be read and searched. Nothing is
+//! looked up before something is shown, and nothing at all for English.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -256,14 +254,6 @@ mod tests {
             assert_eq!(and(&names[..count]), all);
             assert_eq!(or(&names[..count]), all.replace("and", "or").as_str());
         }
-    }
-
-    #[test]
-    fn a_part_is_in_the_language_of_the_whole() {
-        let (origin, list) = (and(&["x", "y"]), or(&["a", "b"]));
-        let text = tr!("{origin}: {list}"; origin, list);
-        assert_eq!(text.render(Lang::PtBr), "x e y: a ou b");
-        assert_eq!(text.render(Lang::En), "x and y: a or b");
     }
 
     #[test]
