@@ -87,7 +87,6 @@ pub struct Args {
     min_ttl: Duration,
 }
 
-/// Sends the request and passes the answer on.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     if is_method(&args.target) {
         return Err(method_first(&args.target, "TARGET", &args.path));
@@ -298,7 +297,6 @@ impl Out {
     }
 }
 
-/// The pages of a list, where there are any.
 fn pages(typed: &Typed, target: &Target) -> Result<&'static Pages> {
     let (product, method) = (target.spec.product, &typed.method);
     let Some(pages) = target.spec.pages else {
@@ -311,7 +309,6 @@ fn pages(typed: &Typed, target: &Target) -> Result<&'static Pages> {
     page(pages, &typed.path, 0).map(|_| pages)
 }
 
-/// The path that asks for a page of the list at `path`.
 fn page(pages: &Pages, path: &str, page: usize) -> Result<String> {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let pairs = url::form_urlencoded::parse(query.as_bytes()).into_owned();

@@ -10,6 +10,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::Command;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
@@ -72,13 +73,11 @@ fn missing_interpreter(script: &Path) -> Option<String> {
     (!named.is_empty() && !Path::new(program).exists()).then(|| named.to_owned())
 }
 
-/// A temporary folder for a command that is about to be started.
 pub fn private_folder(prefix: &str) -> Result<PrivateFolder> {
     PrivateFolder::create(prefix)
         .map_err(|error| error!(Storage: "cannot create a temporary folder").because(error))
 }
 
-/// Why a command that is there cannot be started.
 pub fn cannot_start(name: &OsStr, error: io::Error) -> Error {
     let name = name.to_string_lossy();
     let refused = error!(NotExecutable: "the command `{name}` cannot be executed"; name);
@@ -91,11 +90,7 @@ pub fn cannot_start(name: &OsStr, error: io::Error) -> Error {
 }
 
 /// Runs a command and returns its exit code; signals are passed on. With `mask` its output passes without our secrets.
-pub async fn wait(
-    name: &OsStr,
-    mut command: tokio::process::Command,
-    mask: Option<&Report>,
-) -> Result<u8> {
+pub async fn wait(name: &OsStr, mut command: Command, mask: Option<&Report>) -> Result<u8> {
     if mask.is_some() {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
     }

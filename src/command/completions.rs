@@ -32,7 +32,6 @@ pub struct Args {
     targets: bool,
 }
 
-/// Prints a script for the whole program, or the targets.
 pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let text = match args.shell {
         Some(shell) => script(shell, (run.program)()),
@@ -45,11 +44,8 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     Ok(0)
 }
 
-/// A shell's script. Those of bash, zsh and fish call `crmauth completions --targets` at the Tab key.
-///
-/// ```text
-/// bash: opts="… $(_crmauth_targets "${cur}")"     zsh: … :_crmauth_targets'
-/// ```
+/// A shell's script. Those of bash, zsh and fish call `crmauth completions --targets` at the Tab key; in bash's it says
+/// `opts="… $(_crmauth_targets "${cur}")"`, in zsh's `… :_crmauth_targets'`.
 pub fn script(shell: Shell, mut command: clap::Command) -> String {
     let addition = match shell {
         Shell::Bash => include_str!("completions/targets.bash"),
@@ -59,9 +55,11 @@ pub fn script(shell: Shell, mut command: clap::Command) -> String {
     };
     let specs = provider::specs();
     let ids: Vec<&str> = specs.iter().map(|spec| spec.id).collect();
-    let addition = addition
-        .replace("SYSTEMS", &ids.join(" "))
-        .replace("VERBS", &takers(&command).join(" "));
+    let verbs = command.get_subcommands();
+    let takers = verbs.filter(|verb| verb.get_arguments().any(takes_target));
+    let takers: Vec<&str> = takers.map(clap::Command::get_name).collect();
+    let addition = addition.replace("SYSTEMS", &ids.join(" "));
+    let addition = addition.replace("VERBS", &takers.join(" "));
     let system = |spec: &&'static Spec| PossibleValue::new(spec.id).help(spec.product);
     let systems = PossibleValuesParser::new(specs.iter().map(system));
     command = command.mut_subcommands(|verb| {
@@ -90,13 +88,6 @@ fn generated(shell: Shell, command: &mut clap::Command) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, command, "crmauth", &mut script);
     String::from_utf8_lossy(&script).into_owned()
-}
-
-/// The verbs that take targets.
-fn takers(command: &clap::Command) -> Vec<&str> {
-    let verbs = command.get_subcommands();
-    let takers = verbs.filter(|verb| verb.get_arguments().any(takes_target));
-    takers.map(clap::Command::get_name).collect()
 }
 
 fn takes_target(arg: &clap::Arg) -> bool {

@@ -36,7 +36,6 @@ fn formats() -> impl TypedValueParser<Value = Format> {
         .map(|name| Format::named(&name).unwrap_or_default())
 }
 
-/// A target, and what came of its login.
 pub type Login<'a> = (&'a Target, Result<Active<'a>>);
 
 /// A destination that was proved to take the answer.
@@ -64,13 +63,11 @@ impl Delivery {
         targets: &[Target],
         batch: bool,
     ) -> Result<Prepared<'_>> {
-        let format = self.format(run.global.json)?;
-        let (path, var) = (self.file(), self.var.as_deref());
-        let to_file = path.is_some();
+        let (format, path) = (self.format(run.global.json)?, self.file());
         let shape = Shape {
             batch,
-            var,
-            to_file,
+            var: self.var.as_deref(),
+            to_file: path.is_some(),
         };
         format.check(targets, &shape)?;
         let file = match path {
@@ -88,7 +85,6 @@ impl Delivery {
         })
     }
 
-    /// The file that takes the place of stdout.
     fn file(&self) -> Option<&Path> {
         let named = self.output.as_deref();
         let named = named.filter(|path| path.as_os_str() != "-");
@@ -109,15 +105,13 @@ impl Delivery {
 /// Begins to replace a file, but none that settings come from.
 pub async fn open(option: &str, path: &Path, sources: &Sources) -> Result<Replacement> {
     if let Some(read) = sources.read_from(path) {
-        return Err(
-            error!(Usage: "{option} {path} would replace {read}, the file that settings come from";
-            option, path = path.display(), read => hint "choose another path"),
-        );
+        let error = error!(Usage: "{option} {path} would replace {read}, the file that settings come from";
+            option, path = path.display(), read => hint "choose another path");
+        return Err(error);
     }
     Replacement::open(path.to_owned()).await
 }
 
-/// A session for the functions that write it.
 pub fn entry<'a>(login: &'a Active<'_>) -> Entry<'a> {
     Entry {
         target: login.target(),

@@ -11,12 +11,10 @@ use futures_util::future::join_all;
 
 use super::delivery::entry;
 use super::{Run, child, seconds_or_none, target_help, targets};
-use crate::declaration::Target;
 use crate::error::Result;
 use crate::i18n::tr;
-use crate::lifecycle::{Account, Active, Services, Want};
+use crate::lifecycle::{Account, Want};
 use crate::output::{Shape, stdout, variables};
-use crate::settings::Sources;
 use crate::signals::interruptible;
 
 /// The exit code if crmauth itself failed.
@@ -73,9 +71,21 @@ async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
     let program = child::find(name, run)?;
     let wanted = targets(&args.targets)?;
     let (services, sources, servers) = run.services().await?;
-    let Some(logins) = log_in(args, run, &services, &sources, &wanted).await? else {
+    let want = Want::Usable(args.min_ttl);
+    let work = join_all(wanted.iter().map(async |target| {
+        let account = Account::find(&services, &sources, target, args.person.as_deref());
+        account.await?.session(&want).await
+    }));
+    let mut logins = Vec::new();
+    for result in interruptible(Some(tr!("a login")), async { Ok(work.await) }).await? {
+        match result {
+            Ok(login) => logins.push(login),
+            Err(error) => run.report.error(&error),
+        }
+    }
+    if logins.len() < wanted.len() {
         return Ok(FAILED);
-    };
+    }
     if args.mask && (stdout::is_terminal() || run.report.is_at_terminal()) {
         let text = tr!("with --mask CMD writes to pipes, and does not see the terminal");
         run.report.warn(None, text);
@@ -105,27 +115,4 @@ async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
         return Err(child::cannot_start(name, command.exec()));
     }
     child::wait(name, command.into(), args.mask.then_some(&run.report)).await
-}
-
-/// Every target's session; `None` if one failed, which is reported.
-async fn log_in<'a>(
-    args: &Args,
-    run: &Run<'_>,
-    services: &'a Services,
-    sources: &Sources,
-    wanted: &[Target],
-) -> Result<Option<Vec<Active<'a>>>> {
-    let want = Want::Usable(args.min_ttl);
-    let work = join_all(wanted.iter().map(async |target| {
-        let account = Account::find(services, sources, target, args.person.as_deref());
-        account.await?.session(&want).await
-    }));
-    let mut logins = Vec::new();
-    for result in interruptible(Some(tr!("a login")), async { Ok(work.await) }).await? {
-        match result {
-            Ok(login) => logins.push(login),
-            Err(error) => run.report.error(&error),
-        }
-    }
-    Ok((logins.len() == wanted.len()).then_some(logins))
 }

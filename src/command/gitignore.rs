@@ -23,20 +23,17 @@ pub(super) async fn keep_out(file: &Path, shown: &str, run: &Run<'_>) -> Result<
     if !is_exposed(file, run).await? {
         return Ok(());
     }
-    if !run.report.is_at_terminal() {
-        let text = tr!("git does not ignore {shown}: add it to .gitignore"; shown);
-        run.report.warn(None, text);
-        return Ok(());
-    }
-    match add(file) {
-        Ok(None) => {}
-        Ok(Some(file)) => {
-            let text = tr!("{file} keeps it out of git"; file = file.display());
-            run.report.tell(text);
+    let warning = match run.report.is_at_terminal().then(|| add(file)) {
+        None => tr!("git does not ignore {shown}: add it to .gitignore"; shown),
+        Some(Err(why)) => tr!(
+            "git does not ignore {shown}, and .gitignore cannot be written ({why})"; shown, why),
+        Some(Ok(added)) => {
+            let added = added.map(|file| tr!("{file} keeps it out of git"; file = file.display()));
+            added.into_iter().for_each(|text| run.report.tell(text));
+            return Ok(());
         }
-        Err(why) => run.report.warn_of_all([tr!(
-            "git does not ignore {shown}, and .gitignore cannot be written ({why})"; shown, why)]),
-    }
+    };
+    run.report.warn(None, warning);
     Ok(())
 }
 

@@ -82,7 +82,7 @@ type Ended = Option<Revocation>;
 struct Record {
     exit: u8,
     objects: Vec<(usize, Value)>,
-    /// The words that were printed, with what they mean.
+    /// What the words that were printed mean.
     words: BTreeMap<&'static str, Text>,
     /// Why no more lines are written. The other sessions are ended nevertheless.
     unwritten: Option<Error>,
@@ -168,7 +168,6 @@ fn told(ended: Ended) -> (&'static str, Option<Text>) {
     }
 }
 
-/// Whose session an entry is, for people.
 fn label((key, entry): &(Key, Entry)) -> String {
     match &key.role {
         Role::User => entry.target.clone(),

@@ -110,7 +110,6 @@ pub enum Color {
 
 /// What every verb is handed.
 pub struct Run<'a> {
-    /// The whole program's declaration.
     pub program: fn() -> clap::Command,
     pub global: &'a Global,
     pub environment: &'a Environment,
@@ -118,7 +117,6 @@ pub struct Run<'a> {
     pub report: Rc<Report>,
     /// Whether an answer has been begun, so that nothing else may stand on stdout.
     pub answered: Cell<bool>,
-    /// Whether to use colour on stdout.
     pub color: bool,
 }
 
@@ -248,7 +246,6 @@ impl Run<'_> {
         })
     }
 
-    /// Prints an array on one line.
     pub async fn print_json(&self, items: Vec<Value>) -> Result<()> {
         self.print(&(json::text(&items.into()) + "\n")).await
     }
@@ -321,7 +318,6 @@ pub fn missing_argument(argument: &str, form: &str, verb: &str) -> Error {
     })
 }
 
-/// The help of an argument that names a target.
 pub fn target_help() -> String {
     let ids: Vec<&str> = provider::specs().iter().map(|spec| spec.id).collect();
     let ids = ids.join(", ");

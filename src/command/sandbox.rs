@@ -42,23 +42,19 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
     let report = Rc::clone(&run.report);
     let log = Rc::new(move |request: &Request| report.chat(tr!("{line}"; line = request.line)));
     let servers = start(args.ttl, log).await?;
-    match args.command.split_first() {
-        None => serve(run, &servers).await,
-        Some((name, rest)) => command(name, rest, run, &servers).await,
+    if let Some((name, rest)) = args.command.split_first() {
+        return command(name, rest, run, &servers).await;
     }
-}
-
-async fn serve(run: &Run<'_>, servers: &Sandbox) -> Result<u8> {
     // Listen first: whoever has read the block may send a signal at once.
     let mut stop = pin!(signals::either());
-    let block = block(servers, run.report.lang());
+    let block = block(&servers, run.report.lang());
     tokio::select! {
         biased;
         printed = run.print(&block) => printed?,
         _ = &mut stop => return Ok(0),
     }
-    let running = tr!("the sandbox is running; Ctrl-C ends it");
-    run.report.chat(running);
+    run.report
+        .chat(tr!("the sandbox is running; Ctrl-C ends it"));
     stop.await;
     Ok(0)
 }

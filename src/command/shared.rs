@@ -15,7 +15,6 @@ const KEY: &str = "CRMAUTH_STORE_KEY";
 /// The variable that permits a password in plain text on the network.
 const ALLOW_PLAIN: &str = "CRMAUTH_STORE_ALLOW_PLAIN";
 
-/// Whether a place is such a store.
 pub(super) fn is_shared(place: &str) -> bool {
     place.starts_with("redis:") || place.starts_with("rediss:")
 }

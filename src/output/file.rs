@@ -10,7 +10,6 @@ use crate::i18n::{Text, tr};
 use crate::secret::foreign::printable;
 use crate::signals::heed_signals;
 
-/// A file that is to be replaced, and the draft that will replace it.
 pub struct Replacement {
     path: PathBuf,
     folder: PathBuf,

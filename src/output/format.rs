@@ -46,7 +46,6 @@ impl Format {
         Plain, Json, Header, Env, Sh, Fish, PowerShell, Curl, GitHub, GitLab, Azure,
     ];
 
-    /// The name for `-f`.
     pub fn name(self) -> &'static str {
         WORDS[self as usize].split_once(' ').unwrap_or_default().0
     }

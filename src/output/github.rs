@@ -31,7 +31,6 @@ pub(super) fn write(outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Rende
     Ok(Rendered { main, github_env })
 }
 
-/// Opens the file that hands variables to the job's later steps: `GITHUB_ENV` names it.
 pub fn open(path: Option<&Path>) -> Result<File> {
     let Some(path) = path else {
         let error = error!(BadSetting: "GITHUB_ENV is not set: the format github works inside GitHub Actions only" =>

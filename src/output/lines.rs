@@ -19,7 +19,6 @@ const AGENTS_OWN: [&str; 5] = ["endpoint", "input", "path", "secret", "securefil
 /// A name, its value and whether that is the token. All ASCII: tokens are checked, and URLs encode the rest.
 type Variable<'a> = (Cow<'a, str>, Cow<'a, str>, bool);
 
-/// Writes every variable of every session.
 pub(super) fn write(format: Format, outcomes: &[Outcome<'_>], shape: &Shape<'_>) -> Result<Buffer> {
     let mut out = Buffer::default();
     for entry in outcomes.iter().flatten() {

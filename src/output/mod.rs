@@ -19,7 +19,6 @@ use crate::declaration::{BaseUrl, Target};
 use crate::error::Result;
 use crate::session::{Session, check_token};
 
-/// A target and the session that it got.
 #[derive(Clone, Copy)]
 pub struct Entry<'a> {
     pub target: &'a Target,

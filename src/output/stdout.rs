@@ -20,7 +20,6 @@ pub fn print_now(text: &str) -> Result<()> {
     write_all(text.as_bytes()).map_err(failed)
 }
 
-/// How many columns stdout has, if it is a terminal.
 pub fn columns() -> Option<usize> {
     size(io::stdout())[0]
 }

@@ -26,7 +26,6 @@ const OURS: [&str; 4] = ["Host", "Content-Length", "Transfer-Encoding", "Connect
 /// What is read into memory, from a pipe or for a field. A regular file may be larger where it is sent as it is.
 const READ_MAX: u64 = 32 * 1024 * 1024;
 
-/// A request as it was typed.
 pub struct Typed {
     /// With its query.
     pub path: String,
@@ -113,11 +112,11 @@ impl Typed {
         }
         let content_type = self.body.content_type.as_deref();
         let content_type = content_type.or(field.map(|_| FORM));
-        if let Some(content_type) = content_type.filter(|_| !self.has_header(&CONTENT_TYPE)) {
-            request = request.header(CONTENT_TYPE, Secret::new(content_type.to_owned()));
-        }
-        if spec.content_type.ends_with("json") && !self.has_header(&ACCEPT) {
-            request = request.header(ACCEPT, Secret::new(spec.content_type.to_owned()));
+        let accept = Some(spec.content_type).filter(|accept| accept.ends_with("json"));
+        for (name, value) in [(CONTENT_TYPE, content_type), (ACCEPT, accept)] {
+            if let Some(value) = value.filter(|_| !self.has_header(&name)) {
+                request = request.header(name, Secret::new(value.to_owned()));
+            }
         }
         request.parts(self.body.parts(field))
     }
@@ -144,7 +143,6 @@ fn check_path(path: &str, spec: &Spec) -> Result<()> {
         hint "PATH is joined to the target's URL, as in `crmauth api --help`"))
 }
 
-/// What is wrong with a character in a path.
 fn misplaced(c: char) -> Text {
     match c {
         ' ' => tr!("contains a space"),
@@ -187,7 +185,7 @@ fn read_header(header: &str, spec: &Spec) -> Result<(HeaderName, Secret)> {
     })
 }
 
-/// A body: the bytes of `-d`, or a form, a JSON object or multipart made of fields and files. Without parts there is none.
+/// A body: the bytes of `-d`, or a form, a JSON object or multipart made of fields and files. No parts, no body.
 #[derive(Default)]
 struct Body {
     content_type: Option<String>,
@@ -327,9 +325,8 @@ fn unreadable(option: &str, name: &str, error: io::Error) -> Error {
     unreadable.because(error)
 }
 
-/// Fields as one JSON object: `a[b]` is the member `b` of the table `a`.
+/// Fields as one JSON object: `a[b]` is the member `b` of the table `a`. A text in the tree is the JSON of a value.
 fn object(fields: &[Field]) -> Result<String> {
-    // Its texts are the JSON of values.
     let mut tree = json!({});
     for field in fields {
         let mut keys = keys(field)?.into_iter();
