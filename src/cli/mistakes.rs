@@ -230,7 +230,6 @@ fn options(command: &clap::Command) -> impl Iterator<Item = String> {
     command.get_arguments().flat_map(names)
 }
 
-/// An option's names as they are typed.
 fn names(arg: &Arg) -> impl Iterator<Item = String> + use<> {
     let long = arg.get_long().map(|name| format!("--{name}"));
     let short = arg.get_short().map(|name| format!("-{name}"));

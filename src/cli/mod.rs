@@ -35,12 +35,10 @@ pub struct Cli {
 const BOTH_SIDES: [&str; 2] = ["env_file", "verbose"];
 
 impl Cli {
-    /// The program's command line.
     pub fn program() -> Command {
         Self::with(Verb::ALL)
     }
 
-    /// The command line of a program with these verbs.
     fn with(verbs: &[(&'static str, Declare)]) -> Command {
         let codes = EXIT_CODES.iter().map(|(codes, meaning, _)| {
             let meaning = meaning.replace('`', "");

@@ -8,7 +8,6 @@ use crate::i18n::{Lang, translation};
 /// A text's words in another language, if it has any there.
 type Words<'a> = &'a mut dyn FnMut(&str) -> Option<&'static str>;
 
-/// A command line whose help is in this language.
 pub fn translated(program: Command, lang: Lang) -> Command {
     match lang {
         Lang::En => program,

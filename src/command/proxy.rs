@@ -135,7 +135,6 @@ fn cannot_listen(args: &Args, error: &std::io::Error) -> Error {
         hint "--listen takes another address, or a port of 0 for any that is free")
 }
 
-/// What to do with the URL.
 fn hint(run: &Run<'_>, args: &Args, url: &str) {
     run.report.chat(match &args.listen {
         Place::Loopback(_) => tr!(

@@ -227,10 +227,9 @@ fn remarks(row: &Row<'_>, known: &Value, each: bool, report: &Report) -> Vec<Str
     };
     let said = said.into_iter().filter_map(|words| words.as_str());
     let unchecked = row.unchecked().map(|why| report.words(&why));
-    settings
-        .chain(said.map(str::to_owned))
-        .chain(unchecked)
-        .collect()
+    let mut remarks: Vec<_> = settings.chain(said.map(str::to_owned)).collect();
+    remarks.extend(unchecked);
+    remarks
 }
 
 /// Begins to write down what is asked, once the file is known to be writable.

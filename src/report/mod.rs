@@ -199,12 +199,10 @@ impl Report {
         }
     }
 
-    /// Whether [`Report::trace`] is heard.
     pub fn traces(&self) -> bool {
         self.tells(2)
     }
 
-    /// Whether [`Report::chat`] is heard.
     pub fn chats(&self) -> bool {
         !self.manner.quiet
     }

@@ -65,23 +65,16 @@ impl Guide<'_> {
     }
 }
 
-/// Writes settings to an env file; returns warnings.
 async fn write(path: &Path, shown: &str, settings: &[Shown]) -> Result<Vec<Text>> {
-    let old = match std::fs::read(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => {
-            let why = why(&error);
-            let error = error!(Storage: "{shown} cannot be read ({why})"; shown, why);
-            return Err(error);
-        }
-        Ok(old) => old,
-    };
-    let old = zeroize::Zeroizing::new(old);
+    let old = std::fs::read(path).or_else(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        _ => Err(error!(Storage: "{shown} cannot be read ({why})"; shown, why = why(&error))),
+    });
+    let old = zeroize::Zeroizing::new(old?);
     let new = settings::fill(&old, settings).ok_or_else(|| {
         error!(Storage: "{shown} would not be read back as intended"; shown =>
             hint "does it contain an unclosed quote?")
     })?;
-    output::file::Replacement::open(path.to_owned())
-        .await?
-        .write(&new)
+    let file = output::file::Replacement::open(path.to_owned()).await?;
+    file.write(&new)
 }
