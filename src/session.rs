@@ -1,7 +1,5 @@
 //! A session: the token, whose it is, how long it lasts, and what else the server said.
 
-use std::fmt;
-
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -11,7 +9,6 @@ use crate::i18n::tr;
 use crate::secret::Secret;
 
 pub const TOKEN_MAX: usize = 8192;
-
 /// A lifetime above this many seconds is no lifetime but a mistake: ten years.
 const LIFETIME_MAX: f64 = 10.0 * 365.25 * 86_400.0;
 
@@ -35,7 +32,6 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session of unknown end, obtained now.
     pub fn new(token: &str, token_type: &str) -> Result<Self> {
         check_token(token)?;
         Ok(Self {
@@ -78,7 +74,6 @@ pub enum Role {
     Other(String),
     /// The partner's, which some logins must carry.
     Partner,
-    /// The configured user's.
     User,
 }
 
@@ -95,17 +90,11 @@ impl From<String> for Role {
 
 impl From<Role> for String {
     fn from(role: Role) -> Self {
-        role.to_string()
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::As(person) => write!(f, "as:{person}"),
-            Self::Other(text) => f.write_str(text),
-            Self::Partner => f.write_str("partner"),
-            Self::User => f.write_str("user"),
+        match role {
+            Role::As(person) => format!("as:{person}"),
+            Role::Other(text) => text,
+            Role::Partner => "partner".to_owned(),
+            Role::User => "user".to_owned(),
         }
     }
 }

@@ -106,7 +106,6 @@ static IGNORED: std::sync::LazyLock<u64> = std::sync::LazyLock::new(|| {
 #[cfg(not(unix))]
 pub use either as any;
 
-/// Waits for Ctrl-C.
 #[cfg(not(unix))]
 pub async fn either() -> Signal {
     match tokio::signal::ctrl_c().await {

@@ -171,7 +171,7 @@ fn told(ended: Ended) -> (&'static str, Option<Text>) {
 fn label((key, entry): &(Key, Entry)) -> String {
     match &key.role {
         Role::User => entry.target.clone(),
-        role => format!("{} ({role})", entry.target),
+        role => format!("{} ({})", entry.target, String::from(role.clone())),
     }
 }
 

@@ -16,7 +16,6 @@ use crate::session::Session;
 use crate::settings::{self, Form, Plan, Setting, Sources};
 use crate::store::{Entry, Key, Lock, Store};
 
-/// What every question about a target's session starts from.
 #[derive(Clone)]
 pub struct Account<'a> {
     pub(super) services: &'a Services,
@@ -32,7 +31,8 @@ pub struct Account<'a> {
 }
 
 impl<'a> Account<'a> {
-    /// Resolves a target's settings; with `person` for the session of that person of `--as`.
+    /// Resolves a target's settings; with `person` for the session of that person of `--as`. Without credentials the only
+    /// session that is stored for the target is meant, at its URL if it has one.
     pub async fn find(
         services: &'a Services,
         sources: &Sources,
@@ -42,14 +42,31 @@ impl<'a> Account<'a> {
         let role = role(target, person).map_err(|error| error.target(&target.to_string()))?;
         let deadline = services.deadline();
         let plan = settings::find(target, sources).await;
-        let error = plan
-            .as_ref()
-            .map_or_else(Some, |plan| plan.missing.as_ref());
+        let error = match &plan {
+            Ok(plan) => plan.missing.as_ref(),
+            Err(error) => Some(error),
+        };
         if error.is_some_and(|error| error.cause == Cause::MissingSetting)
             && let Some(url) = sources.without_credentials(target)
-            && let Some(account) = Self::handed_over(services, sources, target, &role, url).await?
         {
-            return Ok(account);
+            let mut stored = services.stored().await.unwrap_or_default();
+            stored.retain(|(key, entry)| {
+                // Without a URL only what was handed over to this machine is meant.
+                let there = match &url {
+                    Some(_) => key.url() == url,
+                    None => entry.credentials.is_empty(),
+                };
+                there && key.role == role && entry.target == target.to_string()
+            });
+            match &stored[..] {
+                [] => {}
+                [one] => return Self::of_stored(services, sources, one).await,
+                several => {
+                    let variable = target.variable("URL");
+                    let hint = tr!("set {variable} to the URL of the one that you mean"; variable);
+                    return Err(unclear(target, several).hint(hint));
+                }
+            }
         }
         let plan = plan?;
         let mut account = Self::new(services, plan, role);
@@ -65,33 +82,6 @@ impl<'a> Account<'a> {
         let secrets = account.known.secrets();
         secrets.for_each(|secret| services.report.learn(secret));
         Ok(account)
-    }
-
-    /// The account of the only session that is stored for a target without credentials, at its URL if it has one.
-    async fn handed_over(
-        services: &'a Services,
-        sources: &Sources,
-        target: &Target,
-        role: &Role,
-        url: Option<BaseUrl>,
-    ) -> Result<Option<Self>> {
-        let is_meant = |(key, entry): &(Key, Entry)| {
-            // Without a URL only what was handed over to this machine is meant.
-            let there = url.as_ref().map(|url| key.url().as_ref() == Some(url));
-            let there = there.unwrap_or(entry.credentials.is_empty());
-            there && key.role == *role && entry.target == target.to_string()
-        };
-        let mut stored = services.stored().await.unwrap_or_default();
-        stored.retain(is_meant);
-        match &stored[..] {
-            [] => Ok(None),
-            [one] => Self::of_stored(services, sources, one).await.map(Some),
-            several => {
-                let variable = target.variable("URL");
-                let hint = tr!("set {variable} to the URL of the one that you mean"; variable);
-                Err(unclear(target, several).hint(hint))
-            }
-        }
     }
 
     pub fn to_hand_over(
@@ -175,11 +165,6 @@ impl<'a> Account<'a> {
         &self.services.store
     }
 
-    /// Whether anything is set for the target here: a stored session may be of one that is not configured.
-    pub(super) fn is_configured(&self) -> bool {
-        self.plan.found("URL").is_some()
-    }
-
     /// All settings, the commands run. They are run once, however often the login is tried.
     pub(super) async fn settings(&self) -> Result<&Settings> {
         if let Some(settings) = self.revealed.get() {
@@ -251,7 +236,6 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// Asks the server whether a session is alive; needs no credentials.
     pub(super) async fn ask(&self, session: &Session) -> Result<Life> {
         let context = self.context(&self.known);
         let life = self.provider.check(&context, session).await;
@@ -263,7 +247,6 @@ impl<'a> Account<'a> {
         })
     }
 
-    /// Ends a session on the server; needs no credentials but those that are known.
     pub(super) async fn revoke(&self, session: &Session) -> Result<Revocation> {
         let context = self.context(&self.known);
         self.provider.revoke(&context, session).await

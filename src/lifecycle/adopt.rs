@@ -56,7 +56,6 @@ impl<'a> Account<'a> {
     }
 }
 
-/// A session that is not worth adopting.
 fn dead(message: Text) -> Error {
     Error::new(Cause::Refused, message).hint(tr!("adopt one that is alive, or log in"))
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::account::Account;
+use super::freshness::Stale;
 use crate::declaration::{BaseUrl, Settings};
 use crate::error::{Cause, Error, Result, error};
 use crate::http::{Channel, Request};
@@ -27,7 +28,7 @@ impl Account<'_> {
             Some(Life::Broken) => error!(NoSession:
                 "the server fails whenever it is asked with the session" =>
                 hint "`crmauth token {target}` gets a new one"; target),
-            Some(Life::Busy) => Error::new(Cause::NoSession, super::freshness::Stale::Busy.text()).hint(tr!(
+            Some(Life::Busy) => Error::new(Cause::NoSession, Stale::Busy.text()).hint(tr!(
                 "wait for that request; each job that logs in for itself has a session of its own"
             )),
             _ => match self.examine().await {
@@ -55,9 +56,8 @@ impl Account<'_> {
         })
     }
 
-    /// Asks the system at the URL, step by step, and says how sure it is that it is the right one.
     async fn examine(&self) -> Result<Match> {
-        if let (Some(missing), false) = (&self.plan.missing, self.is_configured()) {
+        if let (Some(missing), None) = (&self.plan.missing, self.plan.found("URL")) {
             return Err(missing.clone());
         }
         let _busy = self.busy(tr!("checking what answers at the URL"));
@@ -80,7 +80,8 @@ impl Account<'_> {
     /// Adds the target's name and, where whoever failed knew no next step, one that the settings suggest.
     pub fn explain(&self, error: Error) -> Error {
         let error = error.target(&self.target().to_string());
-        if !self.is_configured() {
+        // A stored session may be of a target that is not configured here.
+        if self.plan.found("URL").is_none() {
             return error;
         }
         let about = error.about;
@@ -94,7 +95,6 @@ impl Account<'_> {
         found.unwrap_or_else(|| self.target().variable("URL"))
     }
 
-    /// Those of these fields, or all of them.
     fn credentials(&self, about: &[&str]) -> Text {
         let found = self.plan.found.iter().filter(|found| {
             let field = found.field;
@@ -132,7 +132,6 @@ impl super::services::Services {
 /// What is wrong with a URL, and the one above or below it that seems to be meant.
 pub type Lost = (Error, Option<BaseUrl>);
 
-/// How well an answer fits a system, and the server's time.
 type Look = (Match, Option<Timestamp>);
 
 /// Asks for a system at a URL, and where it is not there, finds out what is.

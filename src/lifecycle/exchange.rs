@@ -8,10 +8,10 @@ use crate::http::Request;
 use crate::http::response::Response;
 use crate::i18n::tr;
 use crate::provider::{Judgement, Provider};
+use crate::secret::percent;
 
 /// How many bytes of an answer are held back until it is judged. Refusals are short, but PHP may print a lot before.
 const HELD_BACK_MAX: usize = 64 * 1024;
-
 /// How much of the end of a longer one is kept.
 const TAIL: usize = 512;
 
@@ -62,7 +62,6 @@ impl Answer {
         self.judgement != Judgement::Unclear || !self.changes
     }
 
-    /// Says so where what failed may have changed something.
     pub fn doubt(&self, error: Error) -> Error {
         doubt(error, self.changes)
     }
@@ -147,9 +146,7 @@ impl<'a> Active<'a> {
                 url.query_pairs_mut().append_pair(name, token);
                 url
             }
-            Placement::Path => self
-                .url()
-                .join(&path.replace("{session}", &crate::secret::percent(token))),
+            Placement::Path => self.url().join(&path.replace("{session}", &percent(token))),
         }
     }
 
@@ -160,7 +157,6 @@ impl<'a> Active<'a> {
 }
 
 impl Account<'_> {
-    /// Says that a request may have been carried out, and is not sent once more.
     pub fn warn_not_repeated(&self) {
         self.warn(tr!("there is a new session now, but the request is not repeated, since it may have taken effect"));
     }

@@ -89,7 +89,6 @@ impl<'a> Account<'a> {
         })
     }
 
-    /// Takes the session from the store, or says why it will not do.
     async fn obtain_cached(&self, min_ttl: Duration) -> Result<Obtained> {
         // Whether one is stored is what was asked: without the store nobody knows.
         let (entry, verdict) = self.stored(min_ttl).await?;
@@ -116,7 +115,7 @@ impl<'a> Account<'a> {
             let mut needs_login = matches!(want, Want::New(_));
             let mut seen = None;
             if let Want::Usable(min_ttl) = want {
-                let (entry, version) = self.look_unless_away().await?;
+                let (version, entry) = self.look_unless_away().await?;
                 match (self.judge(entry.as_ref(), *min_ttl).await?, entry) {
                     (Verdict::Fresh, Some(entry)) => return Ok((entry.session, Part::Found)),
                     (verdict, _) => needs_login = matches!(verdict, Verdict::Login(_)),
@@ -193,7 +192,7 @@ impl<'a> Attempt<'a> {
 
     /// Looks again, since another process may have stored a session before it released the lock, and decides.
     async fn run(&mut self, want: &Want) -> Result<Obtained> {
-        self.entry = self.account.look_unless_away().await?.0;
+        self.entry = self.account.look_unless_away().await?.1;
         let min_ttl = match want {
             Want::New(_) => {
                 let session = self.log_in().await?;
@@ -393,7 +392,6 @@ impl<'a> Attempt<'a> {
         (session, part)
     }
 
-    /// Writes a new session's entry; what became of it, if anything.
     pub(super) async fn write_new(&self, session: &Session) -> Option<Written> {
         let prints = self.account.fingerprints().await;
         let prints = prints.inspect_err(|error| self.account.warn_not_stored(error));

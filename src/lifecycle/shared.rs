@@ -10,15 +10,11 @@ use crate::store::{Entry, Found, Version, Written};
 
 impl Account<'_> {
     /// Like `look`, but a missing store is not an error; also returns the entry's version.
-    pub(super) async fn look_unless_away(&self) -> Result<(Option<Entry>, Version)> {
+    pub(super) async fn look_unless_away(&self) -> Result<(Version, Option<Entry>)> {
         let found = self.store().read(&self.key, self.deadline).await;
-        let without = |error| {
-            self.continue_without_store(error)
-                .map(|()| Found::default())
-        };
+        let without = |error| self.do_without_store(error).map(|()| Found::default());
         let found = found.or_else(without)?;
-        let version = found.version;
-        Ok((self.usable(found), version))
+        Ok((found.version, self.usable(found)))
     }
 
     /// Waits for the entry's lock, or for news of the entry if it was `seen`: then there is nothing to attempt yet.
@@ -29,7 +25,7 @@ impl Account<'_> {
             Err(error) => {
                 match error.cause {
                     Cause::Busy | Cause::BadSetting => return Err(error),
-                    cause if cause.exit() == 5 => self.continue_without_store(error)?,
+                    cause if cause.exit() == 5 => self.do_without_store(error)?,
                     _ => self.warn_not_stored(&error),
                 }
                 None
@@ -39,7 +35,7 @@ impl Account<'_> {
     }
 
     /// Sessions that live side by side do without the store; on a single seat a login would end the one that is shared.
-    fn continue_without_store(&self, error: Error) -> Result<()> {
+    fn do_without_store(&self, error: Error) -> Result<()> {
         if error.cause.exit() != 5 {
             return Err(error);
         }
@@ -63,7 +59,7 @@ impl Attempt<'_> {
         match lock.hold().await {
             Ok(true) => Ok(()),
             Ok(false) => Err(overtaken()),
-            Err(error) => self.account.continue_without_store(error),
+            Err(error) => self.account.do_without_store(error),
         }
     }
 
@@ -142,7 +138,6 @@ pub(super) fn may_have_replaced(error: &Error) -> bool {
     !(refused || between || unreached || cause.exit() == 2)
 }
 
-/// Another machine has the lock by now.
 pub(super) fn overtaken() -> Error {
     error!(Overtaken: "another machine has started a login meanwhile" =>
         hint "try again: its session is shared")

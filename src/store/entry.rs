@@ -49,7 +49,6 @@ impl Key {
         }
     }
 
-    /// The entry's name, which tells nothing about it: a hash.
     pub fn name(&self) -> String {
         let parts = serde_json::to_string(self).unwrap_or_default();
         sha256_hex(&parts).expose()[..NAME_LENGTH].to_owned()
@@ -114,7 +113,7 @@ pub(super) fn encode(key: &Key, entry: &Entry) -> Zeroizing<Vec<u8>> {
         target: entry.target.clone(),
         token: session.token.expose().into(),
         token_type: session.token_type.clone(),
-        refresh: session.refresh.as_ref().map(|it| it.expose().into()),
+        refresh: session.refresh.as_ref().map(|token| token.expose().into()),
         user: session.user.clone(),
         impersonating: session.impersonating.clone(),
         obtained_at: session.obtained_at,

@@ -16,6 +16,7 @@ use crate::error::{Error, Result, error};
 use crate::files::{self, DRAFT_PREFIX, Draft, open_plainly};
 use crate::i18n::{Text, tr};
 use crate::secret::{Secret, hex};
+use crate::threads::apart;
 
 const KEY_FILE: &str = "key";
 /// The first pause between two tries to take a lock that another holds; jitter adds up to as much again.
@@ -51,9 +52,7 @@ impl FileLock {
         let alone = Rc::strong_count(&self.store) <= 2;
         let written = match alone {
             true => write(),
-            false => crate::threads::apart(write.clone())
-                .await
-                .unwrap_or_else(|_| write()),
+            false => apart(write.clone()).await.unwrap_or_else(|_| write()),
         };
         self.store.changed(written).map(|()| Written::Stored)
     }
@@ -317,13 +316,12 @@ pub fn judge(folder: &Path) -> Result<Option<Text>> {
         return Err(error);
     }
     // What is no folder cannot be written into: a write will say so.
-    let open = found.is_dir() && files::writable_by_others(&found);
-    Ok(open.then(|| {
-        tr!(
-            "others may put sessions into the store file:{path}: `chmod go-w {path}`, or another place with \
-            CRMAUTH_STORE";
-            path)
-    }))
+    if !found.is_dir() || !files::writable_by_others(&found) {
+        return Ok(None);
+    }
+    Ok(Some(tr!(
+        "others may put sessions into the store file:{path}: `chmod go-w {path}`, or another place with \
+        CRMAUTH_STORE"; path)))
 }
 
 /// Opens a lock file, 0600 whatever the umask is.
@@ -338,7 +336,6 @@ fn open_lock(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Whether an open file is still the one at that path.
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;

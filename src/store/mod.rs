@@ -15,10 +15,9 @@ use self::redis::{RedisStore, Turn};
 use crate::error::{Cause, Result};
 use crate::i18n::Text;
 use crate::secret::{Secret, sha256_hex};
-use file::{FileLock, FileStore};
-
 use entry::{ENTRY_MAX, NAME_LENGTH, decode, encode, is_name, newer};
 pub use entry::{Entry, Key};
+use file::{FileLock, FileStore};
 
 /// How long a store's own key is, in bytes.
 const KEY_LENGTH: usize = 32;
@@ -89,7 +88,6 @@ impl Store {
         Self::Memory(Rc::new(MemoryStore { others, entries }))
     }
 
-    /// One in a folder of this machine, which is made when it is first needed.
     pub fn folder(folder: PathBuf) -> Self {
         Self::File(Rc::new(FileStore::new(folder)))
     }
@@ -247,7 +245,6 @@ impl Lock {
     }
 }
 
-/// HMAC-SHA-256 under a store's own key, or one derived from it.
 fn hmac(key: &[u8; KEY_LENGTH], text: &[u8]) -> [u8; 32] {
     let key = hmac::Key::new(hmac::HMAC_SHA256, key);
     let mut tag = [0; 32];

@@ -38,7 +38,6 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// How long the lock lasts unless its holder renews it.
     pub fn lease(self) -> Duration {
         self.login.saturating_add(Duration::from_secs(5))
     }
@@ -57,7 +56,6 @@ pub enum Command {
         lease: Duration,
         /// The entry's fence when it was read, `Some(None)` if there was none: if it is another by now, that is news.
         seen: Option<Option<Fence>>,
-        /// How old the server must be.
         grace: Duration,
     },
     /// Extend the lock from now on, even if the server has forgotten it, unless it has given a later one.
@@ -112,7 +110,6 @@ pub enum Failure {
     JustStarted,
 }
 
-/// One wait for the lock, and its use.
 #[derive(Debug)]
 pub struct Lease {
     terms: Terms,

@@ -34,17 +34,13 @@ pub use seal::make_key;
 pub(super) use turn::Turn;
 pub use url::RedisUrl;
 
-/// The beginning of every name in the database.
 const PREFIX: &str = "crmauth:";
-
 /// A sealed value that only the right key opens.
 const CHECK: &str = "crmauth:check";
 const SCAN: usize = 500;
 const NAMES_MAX: usize = 100_000;
-
 /// How many entries are read in one exchange, which bounds what they may cost together.
 const AT_ONCE: usize = 32;
-
 /// How long a session is kept that has no known end and shows no sign of life.
 const IDLE_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// How long a session is kept after its end if it can be renewed then.
@@ -151,7 +147,6 @@ impl RedisStore {
         Ok(entries.pop().unwrap_or_default())
     }
 
-    /// The entries of these names, each with its version.
     async fn entries(&self, names: &[String], deadline: Instant) -> Result<Vec<Read>> {
         let ahead = self.open(deadline).await?;
         let read = |name: &String| {
@@ -161,6 +156,8 @@ impl RedisStore {
         let commands: Vec<_> = names.iter().map(read).collect();
         let answers = self.ask_once(&commands, deadline).await?;
         let now = moved(Timestamp::now(), ahead);
+        // No holder of the key has written it so.
+        let changed = || Err(tr!("was changed or put there by somebody else"));
         let mut entries = Vec::with_capacity(names.len());
         for (name, answer) in names.iter().zip(answers) {
             let (fence, sealed): (Option<Vec<u8>>, Option<Vec<u8>>) = self.parsed(Some(answer))?;
@@ -170,19 +167,18 @@ impl RedisStore {
                     let read = match self.keys.open(sealed, &purpose(name, number)) {
                         Some(text) => decode(&text, now),
                         None if is_newer(sealed) => Err(newer()),
-                        None => Err(changed()),
+                        None => changed(),
                     };
                     Some(read.map(|(key, entry)| (key, shifted(entry, -ahead))))
                 }
                 _ if fence.is_none() && sealed.is_none() => None,
-                _ => Some(Err(changed())),
+                _ => Some(changed()),
             };
             entries.push((number, entry));
         }
         Ok(entries)
     }
 
-    /// Sends commands, unless the server was found to be away before.
     async fn ask(&self, commands: &[Cmd], deadline: Instant) -> Result<Vec<Value>> {
         if let Some(error) = &*self.away.borrow() {
             return Err(error.clone());
@@ -290,11 +286,6 @@ impl RedisStore {
     }
 }
 
-/// Why an entry cannot be used that no holder of the key has written so.
-fn changed() -> Text {
-    tr!("was changed or put there by somebody else")
-}
-
 /// The purpose that an entry is sealed for: its place, and the lock under which it was written.
 fn purpose(name: &str, fence: Fence) -> String {
     format!("{PREFIX}{name}/{fence}")
@@ -312,7 +303,6 @@ fn shifted(mut entry: Entry, ahead: SignedDuration) -> Entry {
     entry
 }
 
-/// How long an entry is kept: as long as its session can be of use.
 fn kept(entry: &Entry, now: Timestamp) -> Duration {
     let session = &entry.session;
     let left = match session.expires_at {

@@ -10,12 +10,10 @@ const VALUES_MAX: usize = 100_000;
 /// How many bytes a line may have: a status, an error, a number.
 const LINE_MAX: usize = 64 * 1024;
 
-/// Follows the replies of one exchange as their bytes arrive.
 pub struct Progress {
     /// How many values must still come, those in arrays included.
     missing: usize,
     values: usize,
-    /// Where the next value begins.
     at: usize,
 }
 

@@ -43,7 +43,6 @@ impl Keys {
         })
     }
 
-    /// A name that tells nothing about what it names.
     pub fn name(&self, of: &str) -> String {
         hex(&hmac(&self.names, of.as_bytes())[..NAME_LENGTH / 2])
     }

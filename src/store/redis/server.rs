@@ -95,10 +95,15 @@ impl Server {
             greeting.push(redis::cmd("SELECT").arg(self.url.database).take());
         }
         let answers = self.exchange(&mut pipe, &greeting).await?;
-        match answers.iter().find_map(refusal) {
-            None => Ok(pipe),
-            Some(error) => Err(self.not_let_in(error)),
+        let Some(error) = answers.iter().find_map(refusal) else {
+            return Ok(pipe);
+        };
+        let mut refused = self.refused(error);
+        // A refused greeting is a setting to fix, whatever the server calls it.
+        if refused.cause != Cause::Closed {
+            (refused.cause, refused.hint) = (Cause::BadSetting, Some(check()));
         }
+        Err(refused)
     }
 
     /// Connects to the first address that takes us; without TLS to loopback only, unless allowed.
@@ -165,15 +170,6 @@ impl Server {
             }
             _ => answered(Cause::Unavailable).hint(tr!("ask that server's administrator")),
         }
-    }
-
-    /// A refused greeting is a setting to fix, whatever the server calls it.
-    fn not_let_in(&self, error: &ServerError) -> Error {
-        let mut refused = self.refused(error);
-        if refused.cause != Cause::Closed {
-            (refused.cause, refused.hint) = (Cause::BadSetting, Some(check()));
-        }
-        refused
     }
 }
 

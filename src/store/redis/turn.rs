@@ -122,10 +122,6 @@ impl Turn {
         self.store.began + self.lease.borrow().deadline
     }
 
-    fn right(&self) -> Option<Right> {
-        self.lease.borrow().right
-    }
-
     pub async fn write(&self, key: &Key, entry: &Entry) -> Result<Written> {
         let store = &self.store;
         let ahead = store.open(self.deadline()).await?;
@@ -134,7 +130,8 @@ impl Turn {
         if text.len() > ENTRY_MAX {
             return Err(error!(Storage: "the session is too large to be stored"));
         }
-        let fence = self.right().map_or(0, |right| right.fence);
+        let right = self.lease.borrow().right;
+        let fence = right.map_or(0, |right| right.fence);
         let sealed = store.keys.seal(&text, &purpose(&self.name, fence))?;
         let write = |right| Command::Write(right, sealed, ttl);
         Ok(match self.change(write).await? {
@@ -143,14 +140,14 @@ impl Turn {
         })
     }
 
-    /// Removes the entry. If another machine holds the lock by now, it is its business.
     pub async fn forget(&self) -> Result<Written> {
         self.change(Command::Forget).await
     }
 
     /// Sends a change, again while the server does not answer, and once more if it was this process that slept.
     async fn change(&self, make: impl FnOnce(Right) -> Command) -> Result<Written> {
-        let Some(command) = self.right().map(make) else {
+        let right = self.lease.borrow().right;
+        let Some(command) = right.map(make) else {
             return Ok(Written::Overtaken);
         };
         let store = &self.store;

@@ -7,7 +7,6 @@ use crate::secret::Secret;
 
 const PORT: u16 = 6379;
 
-/// The server's place, and our user and password there.
 pub struct RedisUrl {
     /// A name or an address, without brackets.
     pub host: String,
