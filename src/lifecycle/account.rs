@@ -11,7 +11,6 @@ use crate::declaration::{Ageing, BaseUrl, Group, Kind, Settings, Target};
 use crate::error::{Cause, Error, Result, error};
 use crate::i18n::{self, Text, tr};
 use crate::provider::{self, Context, Life, Provider, Revocation, Role, System};
-use crate::report::Busy;
 use crate::session::Session;
 use crate::settings::{self, Form, Plan, Setting, Sources};
 use crate::store::{Entry, Key, Lock, Store};
@@ -31,8 +30,8 @@ pub struct Account<'a> {
 }
 
 impl<'a> Account<'a> {
-    /// Resolves a target's settings; with `person` for the session of that person of `--as`. Without credentials the only
-    /// session that is stored for the target is meant, at its URL if it has one.
+    /// Resolves a target's settings; with `person` for the session of that person of `--as`. Without credentials the
+    /// only session that is stored for the target is meant, at its URL if it has one.
     pub async fn find(
         services: &'a Services,
         sources: &Sources,
@@ -264,7 +263,7 @@ impl<'a> Account<'a> {
         outcome
     }
 
-    pub(super) fn busy(&self, text: Text) -> Option<Busy<'_>> {
+    pub(super) fn busy(&self, text: Text) -> Option<crate::report::Busy<'_>> {
         self.services.report.busy(self.target(), text)
     }
 

@@ -18,8 +18,7 @@ const SKEW: SignedDuration = SignedDuration::from_secs(300);
 const LOOK: Duration = Duration::from_secs(10);
 
 impl Account<'_> {
-    /// Why there is no usable session: the first cause that is found. `stored` says that a session is stored which will
-    /// not do, `life` what the server has said of it.
+    /// Why there is no usable session: the first cause found. One may be `stored` that will not do; `life` is its own.
     pub async fn diagnose(&self, stored: bool, life: Option<Life>) -> Error {
         let target = self.target();
         let error = match life {
@@ -89,7 +88,6 @@ impl Account<'_> {
         with_next_step(error, &self.url_variable(), &self.plan.url, credentials)
     }
 
-    /// The variable that the URL is, or would be, set by.
     fn url_variable(&self) -> String {
         let found = self.plan.found("URL").map(|found| found.written.clone());
         found.unwrap_or_else(|| self.target().variable("URL"))

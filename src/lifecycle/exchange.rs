@@ -23,7 +23,6 @@ pub struct Answer {
     pub broken: Option<Error>,
     /// Whether all that has come of the body is kept, and is short enough to be a refusal.
     pub whole: bool,
-    /// Whether its request may have changed something.
     changes: bool,
 }
 

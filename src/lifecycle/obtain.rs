@@ -108,8 +108,7 @@ impl<'a> Account<'a> {
         Err(Error::new(Cause::NoSession, why.unwrap_or_default()).hint(hint))
     }
 
-    /// Takes the session from the store if it can be handed out as it is; else takes the lock and makes an attempt, and
-    /// another one where another machine got the lock before anything was sent.
+    /// Takes the session from the store if it will do; else attempts under the lock, again if that was lost before.
     async fn obtain_once(&self, want: &Want) -> Result<Obtained> {
         loop {
             let mut needs_login = matches!(want, Want::New(_));

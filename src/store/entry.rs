@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::declaration::BaseUrl;
@@ -92,7 +91,7 @@ struct Record<'a> {
     expires_at: Option<Timestamp>,
     seen_at: Option<Timestamp>,
     credentials: BTreeMap<String, String>,
-    details: Map<String, Value>,
+    details: serde_json::Map<String, serde_json::Value>,
 }
 
 /// The one field that even a newer entry has.

@@ -19,7 +19,6 @@ use entry::{ENTRY_MAX, NAME_LENGTH, decode, encode, is_name, newer};
 pub use entry::{Entry, Key};
 use file::{FileLock, FileStore};
 
-/// How long a store's own key is, in bytes.
 const KEY_LENGTH: usize = 32;
 
 pub enum Store {
@@ -219,7 +218,7 @@ impl Lock {
         }
     }
 
-    /// Removes the entry. It is not an error if there is none, and none of ours if another machine holds the lock by now.
+    /// Removes the entry. It is no error if there is none, and none of ours if another machine holds the lock by now.
     pub async fn forget(&self) -> Result<()> {
         match &self.held {
             Held::File(lock) => lock.forget(&self.key),

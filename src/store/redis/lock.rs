@@ -1,8 +1,7 @@
-//! The lock that one machine of a fleet holds while it logs in: the protocol as a state machine. Events go in, actions
-//! come out; it sends nothing itself and has no clock of its own. [`Turn`](super::turn::Turn) drives it, and so does
-//! the tests' simulation.
+//! The lock that one machine of a fleet holds while it logs in: a state machine without a clock. Events go in, actions
+//! come out. [`Turn`](super::turn::Turn) drives it, and so does the tests' simulation.
 //!
-//! The server keeps a lock that expires by itself (the lease), the number of the last lock that it gave (the fence, which
+//! The server keeps a lock that expires by itself (the lease), the number of the last lock that it gave (the fence: it
 //! only grows), and the entry with the fence of whoever wrote it. It executes each [`Command`] whole or not at all.
 
 use std::time::Duration;
@@ -60,7 +59,7 @@ pub enum Command {
     },
     /// Extend the lock from now on, even if the server has forgotten it, unless it has given a later one.
     Hold(Right, Duration),
-    /// Write the entry with its time to live, unless a later lock was given. With no time, there is no entry afterwards.
+    /// Write the entry with its time to live, unless a later lock was given. Without time there is no entry afterwards.
     Write(Right, Vec<u8>, Duration),
     /// Remove the entry, unless a later lock was given.
     Forget(Right),

@@ -66,8 +66,7 @@ impl Keys {
         Ok([&[VERSION], &nonce[..], &body].concat())
     }
 
-    /// The text that was sealed for a purpose, with its padding. `None`: it was sealed with another key, for something
-    /// else or by a newer version, or was changed.
+    /// The text with its padding. `None`: it was changed, or sealed with another key or version, or for something else.
     pub fn open(&self, sealed: &[u8], purpose: &str) -> Option<Zeroizing<Vec<u8>>> {
         let (&VERSION, rest) = sealed.split_first()? else {
             return None;

@@ -1,7 +1,6 @@
 //! The server: connections, each used by one exchange at a time, and its refusals in our words.
 
 use std::io::{self, ErrorKind};
-use std::rc::Rc;
 use std::time::Duration;
 
 use redis::{Cmd, RedisResult, ServerError, Value};
@@ -9,9 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::reply::Progress;
 use crate::error::{Cause, Error, Result, error};
-use crate::http::{self, Stream};
 use crate::i18n::{Text, tr};
 use crate::tls::{self, Trust};
 
@@ -20,11 +17,11 @@ const EXCHANGE_MAX: Duration = Duration::from_secs(5);
 const CHUNK: usize = 16 * 1024;
 
 /// A connection, with or without TLS.
-type Pipe = Box<dyn Stream>;
+type Pipe = Box<dyn crate::http::Stream>;
 
 pub struct Server {
     pub url: super::url::RedisUrl,
-    pub trust: Rc<Trust>,
+    pub trust: std::rc::Rc<Trust>,
     pub allow_plain: bool,
     /// Those not in use. An exchange that is given up takes its own with it, so that no answer is taken for another's.
     pub idle: std::cell::RefCell<Vec<Pipe>>,
@@ -125,7 +122,7 @@ impl Server {
     }
 
     fn unconnected(&self, error: io::Error) -> Error {
-        let why = http::unconnected(&error, &self.url.address());
+        let why = crate::http::unconnected(&error, &self.url.address());
         self.out_of_reach(why.caused_by(error))
     }
 
@@ -220,7 +217,7 @@ async fn exchange(pipe: &mut Pipe, commands: &[Cmd]) -> io::Result<Vec<Value>> {
     }
     pipe.write_all(&packed).await?;
     pipe.flush().await?;
-    let mut progress = Progress::new(commands.len());
+    let mut progress = super::reply::Progress::new(commands.len());
     let mut received = Vec::with_capacity(CHUNK);
     while !progress.is_complete(&received)? {
         if pipe.read_buf(&mut received).await? == 0 {
