@@ -12,7 +12,6 @@ use crate::terminal::style;
 
 /// How many braces, brackets, commas and colons a text may have that is read into memory: each takes up to 250 bytes.
 const VALUES_MAX: usize = 20_000;
-
 /// The deepest that `serde_json` reads.
 const DEPTH_MAX: usize = 128;
 
@@ -57,19 +56,16 @@ pub fn write(out: impl Write, value: &(impl Serialize + ?Sized)) -> std::result:
 struct Harmless;
 
 impl Formatter for Harmless {
-    fn write_string_fragment<W>(&mut self, out: &mut W, fragment: &str) -> Result<()>
-    where
-        W: Write + ?Sized,
-    {
+    fn write_string_fragment<W: Write + ?Sized>(&mut self, out: &mut W, text: &str) -> Result<()> {
         let mut written = 0;
-        for (at, c) in fragment.char_indices() {
-            if unseen(c) || (c == '#' && fragment[..at].ends_with('#')) {
-                out.write_all(&fragment.as_bytes()[written..at])?;
+        for (at, c) in text.char_indices() {
+            if unseen(c) || (c == '#' && text[..at].ends_with('#')) {
+                out.write_all(&text.as_bytes()[written..at])?;
                 out.write_all(escaped(c).as_bytes())?;
                 written = at + c.len_utf8();
             }
         }
-        out.write_all(&fragment.as_bytes()[written..])
+        out.write_all(&text.as_bytes()[written..])
     }
 }
 

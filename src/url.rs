@@ -52,7 +52,6 @@ impl BaseUrl {
         self.0.origin().ascii_serialization()
     }
 
-    /// Whether a URL has the same origin.
     pub fn is_origin_of(&self, url: &Url) -> bool {
         self.0.origin() == url.origin()
     }
@@ -72,9 +71,8 @@ impl fmt::Display for BaseUrl {
 /// Why a path cannot be joined to a base URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PathFault {
-    /// It is a URL of its own.
     Url,
-    /// It begins with two slashes, as a URL without a scheme does.
+    /// As a URL without a scheme has them.
     TwoSlashes,
     /// It contains white space, a control character, a backslash or a fragment.
     Character(char),

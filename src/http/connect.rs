@@ -1,5 +1,4 @@
-//! The connections of a run: how they are made, by name or address, encrypted or not, how long that may take, and which
-//! are kept.
+//! The connections of a run: how they are made, by name or address, how long that may take, and which are kept.
 
 use std::cell::RefCell;
 use std::error::Error as StdError;
@@ -33,16 +32,11 @@ use crate::tls::Trust;
 
 /// How long it may take to connect, name resolution and TLS included.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-
 /// How much of the time that is left it may take: in the rest we can say that nothing was sent.
 const CONNECT_SHARE: f64 = 0.8;
-
-/// How long an idle connection is kept.
 const IDLE_MAX: Duration = Duration::from_secs(90);
-
 /// How long a connection is idle until the system asks whether its other end is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-
 /// More than any proxy's answer to CONNECT has before its end, in bytes.
 const TUNNEL_HEAD_MAX: usize = 16 * 1024;
 
@@ -171,7 +165,7 @@ impl From<Error> for Broken {
 }
 
 /// Connects to the server of `url`, and says where its end or its proxy's is.
-pub(super) async fn connect(
+async fn connect(
     route: &Route,
     url: &Url,
     trust: &Trust,

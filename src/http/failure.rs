@@ -1,7 +1,7 @@
 //! Why a try got no answer, in our words, and whether another may follow.
 
 use std::error::Error as StdError;
-use std::io;
+use std::io::{self, ErrorKind as Kind};
 
 use url::Url;
 
@@ -44,7 +44,6 @@ pub(super) enum Again {
     HungUp,
 }
 
-/// Explains why there is no answer over a connection.
 pub(super) fn explain(error: hyper::Error, request: &Request, connection: &Connection) -> Failure {
     let (host, doubt) = (&host_of(&request.url), request.doubt());
     let (how, is_http) = connection.heads.seen();
@@ -145,8 +144,6 @@ fn connect_refused(status: u16, host: &str, proxy: Option<&ProxyUrl>) -> Error {
 }
 
 fn explain_break(error: &Source, host: &str, proxy: Option<&ProxyUrl>) -> (Again, Error) {
-    use io::ErrorKind as Kind;
-
     if let Some(error) = tls::explain(error, host) {
         return (Again::Never, error);
     }
@@ -166,9 +163,8 @@ fn explain_break(error: &Source, host: &str, proxy: Option<&ProxyUrl>) -> (Again
         Some(Kind::ConnectionRefused) => error!(Connect: "connection refused by {host}"; host),
         Some(Kind::ConnectionReset | Kind::UnexpectedEof | Kind::BrokenPipe) => error!(Tls:
             "{host} closed the connection during the TLS handshake"; host),
-        Some(Kind::NetworkUnreachable | Kind::HostUnreachable) => {
-            error!(Connect: "no route to {host}"; host)
-        }
+        Some(Kind::NetworkUnreachable | Kind::HostUnreachable) => error!(Connect:
+            "no route to {host}"; host),
         _ => {
             let error = error!(Connect: "cannot connect to {host}"; host);
             why.into_iter().fold(error, Error::since)

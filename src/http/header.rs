@@ -56,7 +56,6 @@ pub fn retry_after(text: &str, server_now: Option<Timestamp>) -> Option<u64> {
     Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
 }
 
-/// Where a redirect points, without the parts that must not be shown.
 pub fn location(from: &Url, place: &str) -> Place {
     match from.join(place) {
         Ok(url) if url.has_host() => {

@@ -9,11 +9,9 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::error::{Error, error};
 
-/// Lines that say where an answer ends or how its body is to be read. Two readers that differ over one of these see two
-/// answers, and an odd line is read by some and not by others. Any other line can be folded, padded or dropped without
-/// harm: what it says, nobody here relies on, and the connection ends with that answer.
+/// Lines that say where an answer ends or how its body is to be read: two readers that differ over one see two answers.
+/// Any other line may be folded, padded or dropped: nobody here relies on it, and the connection ends with that answer.
 const FRAMING: &str = "content-length transfer-encoding connection content-encoding";
-
 /// The largest head that is looked at, in bytes; hyper takes no larger one.
 const HEAD_MAX: usize = 512 * 1024;
 

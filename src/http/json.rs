@@ -70,10 +70,7 @@ impl Json {
 
     /// The session whose token a field holds, of the type that the server names or of this one, with the other fields.
     pub fn session(&self, name: &str, token_type: &str) -> Result<Session> {
-        let token = match self.get(name) {
-            None => "",
-            Some(_) => self.require_text(name)?,
-        };
+        let token = self.get(name).map_or(Ok(""), |_| self.require_text(name))?;
         let named = self.text("token_type");
         let session = Session::new(token, named.as_deref().unwrap_or(token_type));
         let mut session = session.map_err(|error| {

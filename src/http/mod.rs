@@ -36,11 +36,9 @@ use retry::Retries;
 pub use connect::{Http, Stream};
 pub use failure::unconnected;
 pub use heads::is_token;
-pub use hyper::Method;
-pub use hyper::body::Bytes;
-pub use hyper::header::{
-    self as headers, ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-};
+pub use hyper::header as headers;
+pub use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+pub use hyper::{Method, body::Bytes};
 pub use proxy_url::Proxies;
 pub use request::{Effect, Request, authorization, is_harmless};
 pub use retry::random_part;
@@ -50,10 +48,8 @@ pub use transcript::Transcript;
 /// A target's way to its server: its origin and no other, until its deadline.
 pub struct Channel<'a> {
     pub http: &'a Http,
-    /// Traces requests and learns secrets.
     pub report: &'a Report,
     pub settings: &'a Settings,
-    /// When a request is given up.
     pub deadline: Instant,
     /// The run's time-out, which also limits the wait for a part of a body.
     pub timeout: Duration,
@@ -127,15 +123,15 @@ impl Channel<'_> {
             Ok(answer) => tr!("HTTP {status}"; status = answer.status),
             Err(failure) => tr!("{code}"; code = failure.error.cause.code()),
         };
-        let (origin, path) = (self.settings.url.origin(), request.path());
-        let elapsed = started.elapsed().as_millis();
-        let line = tr!("{method} {origin}{path}: {what}, {elapsed} ms"; method = request.method, origin, path, what, elapsed);
+        let elapsed = started.elapsed().as_millis() as u64;
+        let line = tr!("{method} {origin}{path}: {what}, {elapsed} ms"; method = request.method,
+            origin = self.settings.url.origin(), path = request.path(), what, elapsed);
         self.report.trace(Some(self.target()), line);
         if !whole {
             self.trace_heads(request, &outcome);
         }
         if let Some(transcript) = &mut *self.http.transcript.borrow_mut() {
-            transcript.add(self, request, &outcome, started.elapsed());
+            transcript.add(self, request, &outcome, elapsed);
         }
         outcome
     }
@@ -153,9 +149,8 @@ impl Channel<'_> {
                 _ => break,
             }
         }
-        let (host, seconds) = (host_of(&request.url), self.timeout.as_secs_f64());
-        let doubt = request.doubt();
-        let error = error!(Timeout: "no answer from {host} within {seconds} s{doubt}"; host, seconds, doubt);
+        let error = error!(Timeout: "no answer from {host} within {seconds} s{doubt}"; host = host_of(&request.url),
+            seconds = self.timeout.as_secs_f64(), doubt = request.doubt());
         Err(error.into())
     }
 
@@ -300,9 +295,8 @@ fn refused_by_proxy(url: &Url, status: u16, headers: &HeaderMap, proxy: &str) ->
     if status < 400 || status != 407 && !own {
         return Ok(());
     }
-    let host = host_of(url);
     let error = error!(ProxyRefused:
-        "the proxy {proxy} refused the request to {host} (HTTP {status})"; proxy, host, status);
+        "the proxy {proxy} refused the request to {host} (HTTP {status})"; proxy, host = host_of(url), status);
     Err(by_proxy(error, status))
 }
 

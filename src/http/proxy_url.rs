@@ -35,7 +35,6 @@ pub(super) struct ProxyUrl {
     pub(super) authorization: Option<Secret>,
     /// User and password for SOCKS.
     pub(super) user: Option<(Secret, Secret)>,
-    /// Whether it resolves names.
     pub(super) resolves: bool,
     /// What nobody may see.
     pub(super) secrets: Vec<Secret>,

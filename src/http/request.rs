@@ -48,9 +48,8 @@ pub enum Effect {
     Logout,
     /// Whatever the user's own request asked for.
     Change,
-    /// Nothing.
     None,
-    /// Nothing, and it carries no secret, so that it may be repeated.
+    /// None, and it carries no secret, so that it may be repeated.
     Question,
 }
 

@@ -111,7 +111,6 @@ impl Response {
         (300..400).contains(&self.status) && place.is_some_and(|place| place.contains(text))
     }
 
-    /// The headers as they came, and the body.
     pub fn into_parts(self) -> (HeaderMap, Payload) {
         let body = Payload::passed(self.body, self.rest, self.patience);
         (self.headers, body)

@@ -24,17 +24,14 @@ pub(super) struct Retries {
 
 impl Retries {
     /// How long to pause before another try, if there is to be one.
-    pub fn pause(
-        &mut self,
-        request: &Request,
-        harmless: bool,
-        outcome: &Outcome,
-    ) -> Option<Duration> {
+    pub fn pause(&mut self, request: &Request, harmless: bool, last: &Outcome) -> Option<Duration> {
         let once = |done: &mut bool| !mem::replace(done, true);
         let whole = request.stream.is_none();
-        match outcome {
+        match last {
             Err(failure) => match failure.again {
-                Again::NothingSent if whole && once(&mut self.reconnected) => Some(jittered(PAUSE)),
+                Again::NothingSent if whole && once(&mut self.reconnected) => {
+                    Some(PAUSE + random_part(PAUSE))
+                }
                 Again::HungUp if whole && harmless && once(&mut self.fresh) => Some(Duration::ZERO),
                 Again::HungUp | Again::Lost => self.repeat(request),
                 Again::NothingSent | Again::Never => None,
@@ -53,16 +50,12 @@ impl Retries {
             return None;
         }
         self.repeats += 1;
-        Some(jittered(PAUSE * 2u32.pow(self.repeats - 1)))
+        let pause = PAUSE * 2u32.pow(self.repeats - 1);
+        Some(pause + random_part(pause))
     }
 }
 
-/// One to two times as long, so that many clients do not come back at once.
-fn jittered(pause: Duration) -> Duration {
-    pause + random_part(pause)
-}
-
-/// A random part of a time.
+/// A part of a pause, which differs so that many clients do not come back at once.
 pub fn random_part(time: Duration) -> Duration {
     let random = getrandom::u32().unwrap_or_default();
     time.mul_f64(f64::from(random) / f64::from(u32::MAX))

@@ -52,9 +52,8 @@ impl Part {
 pub struct Payload {
     /// What is left of the parts, in reverse order.
     left: Vec<Part>,
-    /// What comes after them.
     rest: Option<Incoming>,
-    /// When the last part of it was sent.
+    /// When the last part of the rest was sent.
     moved: Arc<Mutex<Instant>>,
     /// How long a part may take to come before the body fails.
     patience: Option<Duration>,
@@ -88,7 +87,6 @@ impl Payload {
         }
     }
 
-    /// The next bytes of the parts.
     fn take(&mut self) -> io::Result<Option<Bytes>> {
         let (file, length) = match self.left.pop() {
             None => return Ok(None),

@@ -1,7 +1,5 @@
 //! Exchanges as they may be shown to anybody: names, types and shapes, and of values only words of the protocol itself.
 
-use std::time::Duration;
-
 use serde_json::{Map, Value, json};
 
 use super::body::Body;
@@ -45,28 +43,22 @@ impl Transcript {
         of_target.map(|(_, exchange)| exchange).collect()
     }
 
-    pub(super) fn add(
-        &mut self,
-        channel: &Channel<'_>,
-        request: &Request,
-        outcome: &Outcome,
-        elapsed: Duration,
-    ) {
+    pub(super) fn add(&mut self, via: &Channel<'_>, request: &Request, outcome: &Outcome, ms: u64) {
         let draw = Draw {
             transcript: self,
-            report: channel.report,
+            report: via.report,
         };
         let answer = match outcome {
             Ok(answer) => draw.answer(answer),
             Err(failure) => json!({ "failed": failure.error.cause.code() }),
         };
-        let base = channel.settings.url.path().trim_end_matches('/');
+        let base = via.settings.url.path().trim_end_matches('/');
         let exchange = json!({
             "request": draw.request(request, base),
             "answer": answer,
-            "ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            "ms": ms,
         });
-        let target = channel.settings.target.to_string();
+        let target = via.settings.target.to_string();
         self.exchanges.push((target, exchange));
     }
 }
