@@ -1,5 +1,4 @@
-//! The only folder that names the HTTP client. It decides what is sent how often and to whom, how long it may take and
-//! how much may come back.
+//! The only folder that names the HTTP client: what is sent how often, to whom, how long it may take.
 
 mod body;
 mod connect;

@@ -12,7 +12,6 @@ const REPEATS_MAX: u32 = 2;
 /// The shortest pause before a repetition; jitter adds up to as much again, and each pause doubles.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The tries of a request so far.
 #[derive(Default)]
 pub(super) struct Retries {
     reconnected: bool,
