@@ -19,15 +19,6 @@ const HOP_BY_HOP: [HeaderName; 7] = [
     headers::UPGRADE,
 ];
 
-/// The cookie by which PHP would take another session than the one that we place.
-const PHP_SESSION: &[u8] = b"PHPSESSID";
-
-/// What replaces a session in a header.
-const PLACE: &str = "%7Bsession%7D";
-
-/// How often a header is decoded in search of the session.
-const DECODINGS: usize = 3;
-
 /// Takes out of a request's headers what must not go to the server. `key` is in our own URL.
 pub fn outward(headers: &mut HeaderMap, placement: Placement, key: Option<&Secret>, empty: bool) {
     let framed = [headers::CONTENT_LENGTH, headers::TRANSFER_ENCODING];
@@ -72,7 +63,7 @@ pub(super) fn inward(
         let mut place = rewritten(place, asked, base, ours).unwrap_or_else(|| place.to_owned());
         if let Some(session) = session {
             for form in [session.expose(), &percent(session.expose())] {
-                place = place.replace(form, PLACE);
+                place = place.replace(form, "%7Bsession%7D");
             }
         }
         if let Ok(value) = HeaderValue::try_from(place) {
@@ -111,11 +102,12 @@ pub(super) fn named_by_connection(headers: &HeaderMap) -> impl Iterator<Item = &
     values.flat_map(|value| value.split(',').map(str::trim))
 }
 
+/// Takes out the cookie by which PHP would take another session than the one that we place.
 fn without_php_session(headers: &mut HeaderMap) {
     let kept = headers.get_all(COOKIE).iter().filter_map(|value| {
         let is_other = |cookie: &&[u8]| {
             let name = cookie.split(|byte| *byte == b'=').next();
-            name.map(<[u8]>::trim_ascii) != Some(PHP_SESSION)
+            name.map(<[u8]>::trim_ascii) != Some(b"PHPSESSID")
         };
         let cookies = value.as_bytes().split(|byte| *byte == b';');
         let others: Vec<&[u8]> = cookies.filter(is_other).collect();
@@ -140,10 +132,10 @@ fn rewritten(place: &str, asked: &Url, base: &BaseUrl, ours: &str) -> Option<Str
     below.then(|| [ours, path, &place[Position::AfterPath..]].concat())
 }
 
-/// Whether a header's value contains the session, also percent-encoded.
+/// Whether a header's value contains the session, also percent-encoded up to three times.
 fn reveals(value: &[u8], session: &[u8]) -> bool {
     let mut value = std::borrow::Cow::Borrowed(value);
-    for _ in 0..DECODINGS {
+    for _ in 0..3 {
         if contains(&value, session) {
             return true;
         }

@@ -180,11 +180,6 @@ fn undo(text: &str, kinds: &[Decoder]) -> Option<Zeroizing<String>> {
     (done > 0).then_some(read)
 }
 
-/// Whether an escape that the end of the text cuts may begin with this byte.
-pub(super) fn may_be_cut(byte: u8) -> bool {
-    b"%\\&".contains(&byte)
-}
-
 /// One or two units of UTF-16 in hex, each after `mark`.
 fn utf_16(text: &str, mark: &str) -> Escape {
     let unit = |text| number(text, mark, 4..=4, 16);

@@ -12,7 +12,7 @@ use md5::Digest;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512, digest};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::decoders::{find_in_readings, may_be_cut, unaccented, windows_1252};
+use super::decoders::{find_in_readings, unaccented, windows_1252};
 use super::foreign::printable;
 use super::{BLANK, Secret, hex};
 
@@ -257,7 +257,8 @@ fn cut_at(text: &[u8], alike: usize) -> usize {
     if rest.is_empty() || ends.any(|end| rest.starts_with(end.as_bytes())) {
         return alike;
     }
-    let escape = text[..=alike].iter().rposition(|byte| may_be_cut(*byte));
+    let mut begun = text[..=alike].iter();
+    let escape = begun.rposition(|byte| b"%\\&".contains(byte));
     let is_cut = |escape: &usize| text.len() - escape < ESCAPE_MAX;
     escape.filter(is_cut).unwrap_or(0)
 }
