@@ -176,6 +176,14 @@ fn what_cannot_be_sent_is_refused_before_anything_is() {
         ),
         (long("-F a[=1"), "brackets that name no member"),
         (long("-F a[]=1"), "brackets that name no member"),
+        (
+            long(&format!("-F a{}=1", "[b]".repeat(20_000))),
+            "more than 100 levels of brackets",
+        ),
+        (
+            long(&format!("-J a{}=1", "[b]".repeat(100))),
+            "more than 100 levels of brackets",
+        ),
         (long("-F a=@latin1"), "is not UTF-8 text"),
         (long("-F a=@none"), "none, which -F names, cannot be read"),
         // The name of the file may come from a variable that is empty.
