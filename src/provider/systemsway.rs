@@ -34,8 +34,8 @@ pub(super) static SPEC: Spec = Spec {
         field!("PASSWORD" Kind::Secret, "the user's password", found: Some("ask SystemsWay's administrator")),
         field!("PASSWORD_SHA256" Kind::Secret, "the password's SHA-256, 64 hex digits; as secret as the password",
             found: Some("`sha256sum` makes it from the password, without a line break")),
-        field!("HASH_CASE" Kind::Choice(&["upper", "lower"]), "the case of the hash's letters, as the server compares them",
-            default: Default::Value("upper")),
+        field!("HASH_CASE" Kind::Choice(&["upper", "lower"]),
+            "the case of the hash's letters, as the server compares them", default: Default::Value("upper")),
     ],
     alternatives: &[Alternatives {
         required: true,
