@@ -117,7 +117,9 @@ pub trait Provider {
     }
 
     /// What an answer to a request of the user's means, where it is more than its status says.
-    fn explain(&self, answer: &Response) -> Option<Error>;
+    fn explain(&self, _answer: &Response) -> Option<Error> {
+        None
+    }
 }
 
 /// What an answer says of the session of its request. Only the system's own word counts: no text somewhere in the body,
