@@ -7,22 +7,13 @@ use crmauth::output::Format;
 use serde_json::{Value, json};
 
 use crate::support::harm::HOSTILE;
-use crate::support::machine::{ANNOTATIONS, feed, installed, set_mode};
+use crate::support::machine::{ANNOTATIONS, beside, feed, installed, lacks, set_mode};
 use crate::support::{Machine, Outcome, Reply, Server, canned, cells, program};
 use crate::zeev;
 
 /// Options of every verb.
-const GLOBAL: [&str; 9] = [
-    "--env-file",
-    "--timeout",
-    "--ca-file",
-    "--sandbox",
-    "--json",
-    "--quiet",
-    "--verbose",
-    "--color",
-    "--help",
-];
+const GLOBAL: &str =
+    "--env-file --timeout --ca-file --sandbox --json --quiet --verbose --color --help";
 
 /// The only line on stderr, as JSON.
 #[track_caller]
@@ -34,14 +25,11 @@ fn error(outcome: &Outcome) -> Value {
 /// A machine where `login zeev` warns once and works.
 fn warned(server: &Server) -> Machine {
     let machine = Machine::new();
-    let path = machine.write(
-        ".env",
-        format!(
-            "ZEEV_URL={}\nZEEV_API_TOKEN=Perm4nentUsage3\n",
-            server.url()
-        ),
+    let text = format!(
+        "ZEEV_URL={}\nZEEV_API_TOKEN=Perm4nentUsage3\n",
+        server.url()
     );
-    set_mode(&path, 0o644);
+    set_mode(&machine.write(".env", text), 0o644);
     machine
 }
 
@@ -55,75 +43,43 @@ fn what_counts_adds_up_on_both_sides_of_the_verb() {
     ] {
         let server = Server::start(vec![canned::zeev("tok-5B")]);
         let outcome = zeev::DEMO.machine(&server.url()).run(line);
-        assert_eq!(
-            (outcome.code, outcome.stderr.contains("trace: ")),
-            (0, traced),
-            "{outcome}"
-        );
+        outcome.exits(0, line);
+        assert_eq!(outcome.stderr.contains("trace: "), traced, "{outcome}");
     }
 }
 
 #[test]
 fn every_verbs_help_names_its_options() {
     let machine = Machine::new();
-    for (verb, options) in [
-        (
-            "",
-            &[
-                "login",
-                "providers",
-                "sandbox",
-                "completions",
-                "--version",
-                "Exit codes",
-            ][..],
-        ),
-        (
-            "login ",
-            &[
-                "--all", "-j", "--as", "-f", "--format", "-o", "--output", "--save", "--var",
-                "TARGET", "gluo",
-            ],
-        ),
-        ("providers ", &["--env", "NAME", "gluo"]),
-        ("sandbox ", &["--ttl", "CMD"]),
-        (
-            "completions ",
-            &["SHELL", "bash", "zsh", "fish", "powershell", "elvish"],
-        ),
-    ] {
+    for [verb, options] in cells([
+        " | login,providers,sandbox,completions,--version,Exit codes",
+        "login  | --all,-j,--as,-f,--format,-o,--output,--save,--var,TARGET,gluo",
+        "providers  | --env,NAME,gluo",
+        "sandbox  | --ttl,CMD",
+        "completions  | SHELL,bash,zsh,fish,powershell,elvish",
+    ]) {
         for help in ["--help", "-h"] {
             let outcome = machine.run(&format!("{verb}{help}"));
+            outcome.shows(&[&format!("Usage: crmauth {}", verb.trim_end())]);
             let text = outcome.answer();
-            assert!(
-                text.contains(&format!("Usage: crmauth {}", verb.trim_end())),
-                "{text}"
-            );
-            for option in options.iter().chain(&GLOBAL) {
-                assert!(
-                    text.contains(option),
-                    "no {option} in the help of `{verb}`: {text}"
-                );
+            for option in options.split(',').chain(GLOBAL.split(' ')) {
+                assert!(text.contains(option), "no {option} in `{verb}`'s: {text}");
             }
             assert!(text.lines().all(|line| !line.contains('\u{1b}')), "{text}");
         }
     }
-    for format in Format::ALL.map(Format::name) {
-        assert!(
-            machine.run("login --help").answer().contains(format),
-            "no {format}"
-        );
-    }
     let help = machine.run("--help");
+
+    machine
+        .run("login --help")
+        .shows(&Format::ALL.map(Format::name));
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     for (codes, meaning, _) in EXIT_CODES {
-        let line = format!("{codes:<8}  {}", meaning.replace('`', ""));
-        let told = help
-            .answer()
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ");
-        let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(told.contains(&line), "no {line:?} in {help}");
+        let line = words(&format!("{codes} {}", meaning.replace('`', "")));
+        assert!(
+            words(help.answer()).contains(&line),
+            "no {line:?} in {help}"
+        );
     }
 }
 
@@ -150,49 +106,27 @@ fn no_arguments_are_a_mistake_that_shows_the_help() {
     let outcome = machine.run_args(&[]);
     outcome.fails(2, &[]);
     outcome.tells("Usage: crmauth | Try it: crmauth login gluo --sandbox");
-    assert!(
-        !outcome.stderr.contains("Exit codes") && !outcome.stderr.contains("--timeout"),
-        "short: {outcome}"
-    );
+    outcome.lacks(&["Exit codes", "--timeout"]);
     for target in ["gluo", "gluocrm", "zeev@filial"] {
-        machine.run(target).fails(
-            2,
-            &[
-                &format!("{target} is a system"),
-                &format!("`crmauth login {target}`"),
-            ],
-        );
+        let texts = ["TARGET is a system", "`crmauth login TARGET`"];
+        let [is, login] = texts.map(|text| text.replace("TARGET", target));
+        machine.fails(target, 2, &[&is, &login]);
     }
 }
 
 #[test]
 fn help_is_a_command_too_and_speaks_portuguese() {
     let machine = Machine::new();
-    let verbs = [
-        "",
-        "login",
-        "token",
-        "exec",
-        "api",
-        "proxy",
-        "status",
-        "logout",
-        "providers",
-        "sandbox",
-        "completions",
-    ];
-    for verb in verbs {
+    let verbs = " login token exec api proxy status logout providers sandbox completions";
+    for verb in verbs.split(' ') {
         let option = machine.run(format!("{verb} --help").trim());
         let command = machine.run(format!("help {verb}").trim());
         assert_eq!(option.answer(), command.answer());
         let help = machine.run(&format!("help {verb} --lang pt-BR").replace("  ", " "));
-        let text = help.answer();
-        assert!(text.contains("Uso: crmauth"), "{text}");
+        let text = help.shows(&["Uso: crmauth"]).answer();
         let words = "Usage|Options|Arguments|Commands|Examples|Exit codes|default:|possible values| the |\
                 Print|[OPTIONS]|COMMAND";
-        for english in words.split('|') {
-            assert!(!text.contains(english), "{verb}: {english} in {text}");
-        }
+        lacks(text, &words.split('|').collect::<Vec<_>>());
         let names = |text: &str| {
             let lines = text.lines().map(str::trim_start);
             let lines = lines.filter(|line| line.starts_with(['-', '<', '[']));
@@ -284,8 +218,9 @@ fn a_mistake_is_one_sentence_and_one_hint() {
 fn json_is_refused_where_the_answer_is_none() {
     let machine = Machine::new();
     for line in ["providers gluo --env --json", "--json providers --env"] {
-        let run = machine.run(line);
-        run.fails(2, &["--env does not print JSON", "leave --json out"]);
+        machine.refuses(&format!(
+            "{line} | --env does not print JSON | leave --json out"
+        ));
     }
     machine.run("sandbox --json -- true").answer();
 }
@@ -293,204 +228,106 @@ fn json_is_refused_where_the_answer_is_none() {
 #[test]
 fn what_people_call_a_thing_leads_to_its_name() {
     let machine = Machine::new();
-    let secret = "no option accepts a secret";
-    for (lines, hint) in [
-        (
-            "signin gluo|entrar gluo|autenticar",
-            "did you mean `login`?",
-        ),
-        ("sair gluo|revoke gluo|log-out", "did you mean `logout`?"),
-        ("run gluo -- env", "did you mean `exec`?"),
-        ("curl gluo /x|request gluo /x", "did you mean `api`?"),
-        ("list|doctor gluo|whoami", "did you mean `status`?"),
-        ("server|mock", "did you mean `sandbox`?"),
-        ("ajuda", "did you mean `--help`?"),
-        ("version", "did you mean `--version`?"),
-        ("complete bash", "did you mean `completions`?"),
-        ("gluo login", "write it as `crmauth login gluo`"),
-        ("zev|orquestra", "did you mean `crmauth login zeev`?"),
-        ("vtiger|gluo@", "did you mean `crmauth login gluo`?"),
-        (
-            "login vtigercrm|login vtiger-crm|login glu|login GULO|login gluo-crm",
-            "did you mean `gluo`?",
-        ),
-        ("login borkre", "did you mean `broker`?"),
-        (
-            "login gluo_filial|login gluo/filial|login gluo:filial|login gluo.filial|login gluo-filial",
-            "did you mean `gluo@filial`?",
-        ),
-        (
-            "login broker/1|login broker__1|login broker-1",
-            "did you mean `broker@1`?",
-        ),
-        (
-            "login hello-cloud|login hello/cloud",
-            "did you mean `hellocloud`?",
-        ),
-        ("login xyz|login @filial", "the systems are gluo, "),
-        (
-            "login gluo@a__b|login gluo@a@b|login gluo@\u{e9}",
-            "an account's name consists of a-z, 0-9 and single _",
-        ),
-        ("login suite-crm|login hello", "did you mean `hellocloud`?"),
-        (
-            "login gluo,zeev|login gluo;zeev",
-            "did you mean `gluo zeev`?",
-        ),
-        ("login all|logout todos", "did you mean `--all`?"),
-        (
-            "login https://x|login GLUO_URL=x gluo",
-            "`crmauth providers` lists them",
-        ),
-        (
-            "login gluo --url x|login gluo --host=x",
-            "set GLUO_URL in the environment or .env",
-        ),
-        (
-            "login gluo -u a:b|token gluo --usuario a",
-            "set GLUO_USERNAME in the",
-        ),
-        (
-            "login gluo --key x|login gluo --chave=x|login gluo --token x|login gluo --pwd x",
-            secret,
-        ),
-        (
-            "login gluo --insecure|login gluo -k|api gluo /x --cacert x",
-            "did you mean `--ca-file`?",
-        ),
-        (
-            "login gluo --conta filial|login gluo --account=x",
-            "did you mean `gluo@filial`?",
-        ),
-        (
-            "login gluo --dotenv x|login gluo --config x",
-            "did you mean `--env-file`?",
-        ),
-        ("login gluo --no-color", "did you mean `--color`?"),
-        ("login gluo --out x", "did you mean `--output`?"),
-        ("status --debug", "did you mean `--verbose`?"),
-        ("login gluo -f JSON", "did you mean `json`?"),
-        ("login gluo -f bash|login gluo -f zsh", "did you mean `sh`?"),
-        (
-            "login gluo -f gha|token gluo --format=github-actions",
-            "did you mean `github`?",
-        ),
-        ("login gluo --lang portugues", "did you mean `pt-BR`?"),
-        ("status --color no", "did you mean `never`?"),
-        (
-            "api gluo GET /x|api gluo get /x",
-            "write it as `crmauth api gluo /x -X GET`",
-        ),
-        ("api gluo /x --request POST", "did you mean `--method`?"),
-        (
-            "api gluo /x --data-urlencode a=b|api gluo /x --form a=b",
-            "did you mean `--field`?",
-        ),
-        (
-            "api gluo /x -G|api gluo /x --param a=b",
-            "did you mean `--query`?",
-        ),
-        (
-            "api gluo /x a=b",
-            "-Q adds a parameter to PATH, -F to the body",
-        ),
-        ("api gluo /x -d a=1 -d b=2", "-F NAME=VALUE can be repeated"),
-        ("proxy gluo --port 80", "did you mean `--listen`?"),
-        (
-            "api gluo /x -f json|status -f plain",
-            "-f is an option of login and token",
-        ),
-        (
-            "login gluo --token-file",
-            "--token-file is an option of exec",
-        ),
-        (
-            "status --all|token --all",
-            "--all is an option of login and logout",
-        ),
-        ("--save login gluo", "put --save after `login`"),
-        ("-f json login gluo", "put -f after `login`"),
-    ] {
+    for [lines, hint] in cells([
+        "signin gluo|entrar gluo|autenticar | did you mean `login`?",
+        "sair gluo|revoke gluo|log-out | did you mean `logout`?",
+        "run gluo -- env | did you mean `exec`?",
+        "curl gluo /x|request gluo /x | did you mean `api`?",
+        "list|doctor gluo|whoami | did you mean `status`?",
+        "server|mock | did you mean `sandbox`?",
+        "ajuda | did you mean `--help`?",
+        "version | did you mean `--version`?",
+        "complete bash | did you mean `completions`?",
+        "gluo login | write it as `crmauth login gluo`",
+        "zev|orquestra | did you mean `crmauth login zeev`?",
+        "vtiger|gluo@ | did you mean `crmauth login gluo`?",
+        "login vtigercrm|login vtiger-crm|login glu|login GULO|login gluo-crm | did you mean `gluo`?",
+        "login borkre | did you mean `broker`?",
+        "login gluo_filial|login gluo/filial|login gluo:filial|login gluo.filial|login gluo-filial | \
+            did you mean `gluo@filial`?",
+        "login broker/1|login broker__1|login broker-1 | did you mean `broker@1`?",
+        "login hello-cloud|login hello/cloud | did you mean `hellocloud`?",
+        "login xyz|login @filial | the systems are gluo, ",
+        "login gluo@a__b|login gluo@a@b|login gluo@\u{e9} | an account's name consists of a-z, 0-9 and single _",
+        "login suite-crm|login hello | did you mean `hellocloud`?",
+        "login gluo,zeev|login gluo;zeev | did you mean `gluo zeev`?",
+        "login all|logout todos | did you mean `--all`?",
+        "login https://x|login GLUO_URL=x gluo | `crmauth providers` lists them",
+        "login gluo --url x|login gluo --host=x | set GLUO_URL in the environment or .env",
+        "login gluo -u a:b|token gluo --usuario a | set GLUO_USERNAME in the",
+        "login gluo --key x|login gluo --chave=x|login gluo --token x|login gluo --pwd x | no option accepts a secret",
+        "login gluo --insecure|login gluo -k|api gluo /x --cacert x | did you mean `--ca-file`?",
+        "login gluo --conta filial|login gluo --account=x | did you mean `gluo@filial`?",
+        "login gluo --dotenv x|login gluo --config x | did you mean `--env-file`?",
+        "login gluo --no-color | did you mean `--color`?",
+        "login gluo --out x | did you mean `--output`?",
+        "status --debug | did you mean `--verbose`?",
+        "login gluo -f JSON | did you mean `json`?",
+        "login gluo -f bash|login gluo -f zsh | did you mean `sh`?",
+        "login gluo -f gha|token gluo --format=github-actions | did you mean `github`?",
+        "login gluo --lang portugues | did you mean `pt-BR`?",
+        "status --color no | did you mean `never`?",
+        "api gluo GET /x|api gluo get /x | write it as `crmauth api gluo /x -X GET`",
+        "api gluo /x --request POST | did you mean `--method`?",
+        "api gluo /x --data-urlencode a=b|api gluo /x --form a=b | did you mean `--field`?",
+        "api gluo /x -G|api gluo /x --param a=b | did you mean `--query`?",
+        "api gluo /x a=b | -Q adds a parameter to PATH, -F to the body",
+        "api gluo /x -d a=1 -d b=2 | -F NAME=VALUE can be repeated",
+        "proxy gluo --port 80 | did you mean `--listen`?",
+        "api gluo /x -f json|status -f plain | -f is an option of login and token",
+        "login gluo --token-file | --token-file is an option of exec",
+        "status --all|token --all | --all is an option of login and logout",
+        "--save login gluo | put --save after `login`",
+        "-f json login gluo | put -f after `login`",
+    ]) {
         for line in lines.split('|') {
-            let outcome = machine.run(line);
-            outcome.fails(2, &["error: ", hint]);
+            let outcome = machine.fails(line, 2, &["error: ", hint]);
             assert_eq!(outcome.stderr.lines().count(), 2, "{line}: {outcome}");
         }
     }
-    let outcome = machine.run("login GLUO_ACCESS_KEY=Qk7x gluo");
-    outcome.fails(2, &["`gluo_access_key` is not a target"]);
-    assert!(!outcome.stderr.contains("k7x"), "{outcome}");
-    let outcome = machine.run(&format!("login {}", "x".repeat(500)));
-    outcome.fails(2, &["no system is called"]);
+    let line = "login GLUO_ACCESS_KEY=Qk7x gluo";
+    let outcome = machine.fails(line, 2, &["`gluo_access_key` is not a target"]);
+    outcome.lacks(&["k7x"]);
+    let line = format!("login {}", "x".repeat(500));
+    let outcome = machine.fails(&line, 2, &["no system is called"]);
     assert!(outcome.stderr.len() < 200, "{outcome}");
-    for (typed, target) in [
-        ("gluocrm", "gluo"),
-        ("GluoCRM@a_1", "gluo@a_1"),
-        ("broker@0", "broker@0"),
-    ] {
+    for [typed, target] in cells([
+        "gluocrm | gluo",
+        "GluoCRM@a_1 | gluo@a_1",
+        "broker@0 | broker@0",
+    ]) {
         let missing = format!("error: {target}: not set");
-        machine.run(&format!("login {typed}")).fails(2, &[&missing]);
+        machine.fails(&format!("login {typed}"), 2, &[&missing]);
     }
 }
 
 #[test]
 fn json_makes_every_error_json() {
     let machine = Machine::new();
-    for (line, code, target) in [
-        ("--json", "usage", Value::Null),
-        ("--json logn", "usage", Value::Null),
-        ("login gluo --bogus --json", "usage", Value::Null),
-        ("login --json", "usage", Value::Null),
-        ("login glou --json", "usage", Value::Null),
-        ("login gluo -f plain --json", "usage", Value::Null),
-        ("login gluo --json", "missing_setting", json!("gluo")),
-        ("login --all --json", "missing_setting", Value::Null),
-        ("providers glou --json", "usage", Value::Null),
-        ("login gluo --sandbox --json --as x", "usage", json!("gluo")),
-        (
-            "login gluo --env-file missing --json",
-            "bad_setting",
-            Value::Null,
-        ),
-    ] {
-        let outcome = machine.run(line);
-        outcome.fails(2, &[]);
+    for [line, code, target] in cells([
+        "--json | usage | ",
+        "--json logn | usage | ",
+        "login gluo --bogus --json | usage | ",
+        "login --json | usage | ",
+        "login glou --json | usage | ",
+        "login gluo -f plain --json | usage | ",
+        "login gluo --json | missing_setting | gluo",
+        "login --all --json | missing_setting | ",
+        "providers glou --json | usage | ",
+        "login gluo --sandbox --json --as x | usage | gluo",
+        "login gluo --env-file missing --json | bad_setting | ",
+    ]) {
+        let outcome = machine.fails(line, 2, &[]);
         let object = &error(&outcome)["error"];
-        let fields: Vec<&str> = object
-            .as_object()
-            .expect("an object")
-            .keys()
-            .map(String::as_str)
-            .collect();
-        assert_eq!(
-            fields,
-            [
-                "code",
-                "exit",
-                "target",
-                "message",
-                "hint",
-                "http_status",
-                "retryable"
-            ],
-            "{line}"
-        );
-        assert_eq!(
-            (&object["code"], &object["exit"]),
-            (&json!(code), &json!(2)),
-            "{line}"
-        );
-        assert_eq!(
-            (&object["target"], &object["retryable"]),
-            (&target, &json!(false)),
-            "{line}"
-        );
-        assert!(
-            object["message"]
-                .as_str()
-                .is_some_and(|text| !text.contains('\n')),
-            "{line}"
-        );
+        let fields: Vec<&String> = object.as_object().expect("an object").keys().collect();
+        let expected = "code exit target message hint http_status retryable";
+        assert_eq!(fields, expected.split(' ').collect::<Vec<_>>(), "{line}");
+        let target = (!target.is_empty()).then_some(target);
+        let names = ["code", "exit", "target", "retryable"];
+        let told = json!(names.map(|name| &object[name]));
+        assert_eq!(told, json!([code, 2, target, false]), "{line}");
+        let message = object["message"].as_str().expect("a text");
+        assert!(!message.contains('\n'), "{line}");
     }
     // The child's own words are not ours.
     let outcome = machine.run_args(&["sandbox", "--bogus", "--", "sh", "--json"]);
@@ -501,79 +338,50 @@ fn json_makes_every_error_json() {
 fn json_makes_warnings_json_too() {
     let server = Server::start(vec![canned::zeev("tok-7")]);
     let outcome = warned(&server).run("login zeev --json");
-    assert_eq!(
-        (outcome.code, outcome.json()["token"].as_str()),
-        (0, Some("tok-7"))
-    );
-    let warning = error(&outcome);
-    assert_eq!(warning["warning"]["target"], Value::Null);
-    assert!(
-        warning["warning"]["message"]
-            .as_str()
-            .is_some_and(|text| text.contains("./.env")),
-        "{warning}"
-    );
+    outcome.exits(0, "warned");
+    assert_eq!(outcome.json()["token"], "tok-7");
+    let warning = &error(&outcome)["warning"];
+    assert_eq!(warning["target"], Value::Null);
+    let message = warning["message"].as_str().expect("a text");
+    assert!(message.contains("./.env"), "{warning}");
 }
 
 #[test]
 fn quiet_hides_warnings_and_no_errors() {
-    let server = Server::start(vec![
-        canned::zeev("tok-7"),
-        canned::zeev("tok-8"),
-        Reply::json(401, "{}"),
-    ]);
+    let [first, second] = ["tok-7", "tok-8"].map(canned::zeev);
+    let server = Server::start(vec![first, second, Reply::json(401, "{}")]);
     let machine = warned(&server);
     machine.run("login zeev").says(&["warning: "]);
-    assert_eq!(machine.run("login zeev -q").answer(), "tok-8\n");
-    let refused = machine.run("login zeev -qvv");
-    refused.fails(4, &["error: zeev: ", "hint: "]);
+    machine.prints("login zeev -q", "tok-8\n");
+    let refused = machine.fails("login zeev -qvv", 4, &["error: zeev: ", "hint: "]);
     assert_eq!(refused.stderr.lines().count(), 2, "{refused}");
     machine.fails("login glou --quiet", 2, &["error: ", "hint: "]);
     machine.fails("login gluo -q --bogus", 2, &["error: ", "hint: "]);
-    machine
-        .run_args(&["-q"])
-        .fails(2, &["error: a command is missing: login, token, "]);
+    machine.fails("-q", 2, &["error: a command is missing: login, token, "]);
 }
 
 #[test]
 fn verbose_tells_what_is_done_and_every_request() {
-    for (option, told, hidden) in [
-        (
-            "-v",
-            &["note: zeev: ZEEV_API_TOKEN from the environment"][..],
-            &["trace: "][..],
-        ),
-        (
-            "-vv",
-            &[
-                "note: zeev: ",
-                "trace: zeev: ",
-                "GET",
-                "/api/2/tokens",
-                "200",
-            ],
-            &[],
-        ),
-        ("-v -v", &["trace: zeev: "], &[]),
-        ("", &[], &["note: ", "trace: "]),
-    ] {
+    for [option, told, hidden] in cells([
+        "-v | note: zeev: ZEEV_API_TOKEN from the environment | trace: ",
+        "-vv | note: zeev: +trace: zeev: +GET+/api/2/tokens+200 | ",
+        "-v -v | trace: zeev:  | ",
+        " |  | note: +trace: ",
+    ]) {
         let server = Server::start(vec![canned::zeev("tok-Trace4Canary")]);
         let mut machine = Machine::of("ZEEV", &server.url(), "API_TOKEN=Perm4nentTrace5");
         machine.canary("tok-Trace4Canary");
         let line = format!("login zeev {option}");
         let outcome = machine.run(line.trim_end());
-        outcome.gives(0, "tok-Trace4Canary\n", "");
-        outcome.says(told);
-        let notes: Vec<&str> = outcome
-            .stderr
-            .lines()
-            .filter(|line| line.starts_with("note: "))
-            .collect();
-        let once: std::collections::BTreeSet<&str> = notes.iter().copied().collect();
+        outcome.gives(0, "tok-Trace4Canary\n", option);
+        outcome.says(&told.split('+').collect::<Vec<_>>());
+        let lines = outcome.stderr.lines();
+        let notes: Vec<&str> = lines.filter(|line| line.starts_with("note: ")).collect();
+        let once: std::collections::BTreeSet<&&str> = notes.iter().collect();
         assert_eq!(notes.len(), once.len(), "{outcome}");
-        for text in hidden {
-            assert!(!outcome.stderr.contains(text), "{option}: {outcome}");
-        }
+        let mut hidden = hidden.split('+').filter(|text| !text.is_empty());
+        let shown = hidden.find(|text| outcome.stderr.contains(text));
+        assert_eq!(shown, None, "{option}: {outcome}");
     }
 }
 
@@ -604,11 +412,7 @@ fn off_a_terminal_colour_is_for_those_who_ask() {
             assert_eq!(text.contains('\u{1b}'), colored, "{line}: {text:?}");
         }
     }
-    let text = stderr(
-        machine
-            .command(&["--color", "always", "--json", "login", "glou"])
-            .env("X", ""),
-    );
+    let text = stderr(&mut machine.line("--color always --json login glou"));
     assert!(!text.contains('\u{1b}'), "{text:?}");
 }
 
@@ -628,31 +432,19 @@ fn at_a_terminal_colour_can_be_switched_off() {
             ("NO_COLOR=1", "--color always", true),
             ("CI=true", "--color always", true),
         ] {
-            let machine = Machine::new();
-            let crmauth = program();
-            let run = format!("{crmauth} {option} {line}");
-            let mut command = machine.command(&[]);
+            let run = format!("{} {option} {line}", program());
             let (name, value) = variable.split_once('=').expect("NAME=VALUE");
-            command.env("TERM", "xterm").env(name, value);
-            let mut terminal = Command::new("script");
-            terminal
-                .args(["-qec", &run, "/dev/null"])
-                .current_dir(machine.work())
-                .env_clear();
-            terminal.envs(
-                command
-                    .get_envs()
-                    .filter_map(|(name, value)| Some((name, value?))),
+            let mut machine = Machine::new();
+            machine.set("TERM", "xterm").set(name, value);
+            let mut terminal = beside(
+                &machine.command(&[]),
+                &["script", "-qec", &run, "/dev/null"],
             );
-            terminal.stdin(Stdio::null());
             let output = terminal.output().expect("script");
             let text = String::from_utf8(output.stdout).expect("UTF-8");
-            assert_eq!(text.contains(RED), colored, "{variable} {run}: {text:?}");
-            assert_eq!(
-                text.contains('\u{1b}'),
-                colored,
-                "{variable} {run}: {text:?}"
-            );
+            for code in [RED, "\u{1b}"] {
+                assert_eq!(text.contains(code), colored, "{variable} {run}: {text:?}");
+            }
         }
     }
 }
@@ -660,32 +452,26 @@ fn at_a_terminal_colour_can_be_switched_off() {
 #[test]
 fn what_was_typed_is_shown_harmless() {
     let machine = Machine::new();
+    let long = "x".repeat(5000);
     for word in [
         "\u{1b}[31mx",
         "a\nb",
         "::error::x",
         "##[error]x",
         "\u{202e}x",
-        &"x".repeat(5000),
+        &long,
     ] {
-        machine.run_args(&["login", word]).fails(2, &["error: "]);
-        machine.run_args(&[word]).fails(2, &["error: "]);
-        machine
-            .run_args(&["login", "gluo", "-f", word])
-            .fails(2, &["error: "]);
-        machine
-            .run_args(&["login", "gluo", "--sandbox", "--as", word])
-            .fails(2, &["error: "]);
-        machine
-            .run_args(&["login", "gluo", "--env-file", word])
-            .fails(2, &["error: "]);
-        machine
-            .run_args(&["login", "gluo", "--sandbox", "-o", &format!("no/{word}")])
-            .fails(7, &["error: "]);
-        let var = format!("--var=-{word}");
-        machine
-            .run_args(&["login", "gluo", "--sandbox", "-f", "env", &var])
-            .fails(2, &["error: "]);
+        for (line, code) in [
+            ("login W", 2),
+            ("W", 2),
+            ("login gluo -f W", 2),
+            ("login gluo --sandbox --as W", 2),
+            ("login gluo --env-file W", 2),
+            ("login gluo --sandbox -o no/W", 7),
+            ("login gluo --sandbox -f env --var=-W", 2),
+        ] {
+            machine.fails(&line.replace('W', word), code, &["error: "]);
+        }
     }
 }
 
@@ -694,13 +480,9 @@ fn arguments_that_are_no_text_are_refused() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
     let machine = Machine::new();
-    for arguments in [
-        &[&b"login"[..], b"gl\xffuo"][..],
-        &[b"\xff"],
-        &[b"login", b"gluo", b"-f\xff"],
-    ] {
+    for line in [&b"login gl\xffuo"[..], b"\xff", b"login gluo -f\xff"] {
         let mut command = machine.command(&[]);
-        command.args(arguments.iter().map(|word| OsStr::from_bytes(word)));
+        command.args(line.split(|byte| *byte == b' ').map(OsStr::from_bytes));
         machine.finish(command).fails(2, &["error: "]);
     }
 }
@@ -732,28 +514,18 @@ fn stdin_is_left_to_the_script() {
 #[test]
 fn a_runner_is_told_an_error_in_its_own_way_too() {
     let rows = [
-        (("GITHUB_ACTIONS", "true"), ANNOTATIONS[0], "%25"),
-        (("TF_BUILD", "True"), ANNOTATIONS[1], "%AZP25"),
+        ("GITHUB_ACTIONS", "true", ANNOTATIONS[0], "%25"),
+        ("TF_BUILD", "True", ANNOTATIONS[1], "%AZP25"),
     ];
-    for ((variable, value), begin, percent) in rows {
+    for (variable, value, begin, percent) in rows {
         let mut machine = Machine::new();
         let annotations = |outcome: &Outcome| -> Vec<String> {
-            let told = outcome
-                .stderr
-                .lines()
-                .filter_map(|line| line.strip_prefix(begin));
+            let told = outcome.stderr.lines();
+            let told = told.filter_map(|line| line.strip_prefix(begin));
             told.map(str::to_owned).collect()
         };
-        let words = [
-            "zev",
-            "50%",
-            "%0A::error::x",
-            "%5D;%3B",
-            "a\r\n::stop-commands::x",
-            "]##vso[task.setvariable variable=a]b",
-            HOSTILE,
-        ];
-        for word in words {
+        let words = "zev|50%|%0A::error::x|%5D;%3B|a\r\n::stop-commands::x|]##vso[task.setvariable variable=a]b";
+        for word in words.split('|').chain([HOSTILE]) {
             machine.set(variable, value);
             for args in [
                 &["login", word][..],
@@ -775,10 +547,8 @@ fn a_runner_is_told_an_error_in_its_own_way_too() {
                 assert_eq!(annotations(&machine.run_args(&["login", word])).len(), 0);
             }
             machine.set(variable, value);
-            assert_eq!(
-                annotations(&machine.run_args(&["login", word, "--json"])).len(),
-                0
-            );
+            let outcome = machine.run_args(&["login", word, "--json"]);
+            assert_eq!(annotations(&outcome).len(), 0);
         }
     }
 }
