@@ -17,7 +17,7 @@ pub struct Session {
     pub token: Secret,
     /// The server's or the protocol's name for the kind of token: `Bearer`, `session`.
     pub token_type: String,
-    /// What a later login may be spared by, where the server gave such a token.
+    /// Renews the session without a login, where the server gave such a token.
     pub refresh: Option<Secret>,
     /// Who logged in, as configured or as the server said.
     pub user: Option<String>,

@@ -94,7 +94,7 @@ pub async fn wait(name: &OsStr, mut command: Command, mask: Option<&Report>) -> 
     if mask.is_some() {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
     }
-    // From before the start, so that no signal leaves a child behind.
+    // Listens before the child starts, so that no signal leaves it behind.
     let mut stop = Box::pin(signals::any());
     let mut child = command.spawn().map_err(|error| cannot_start(name, error))?;
     let (out, err) = (child.stdout.take(), child.stderr.take());

@@ -108,8 +108,8 @@ async fn start(args: &Args, run: &Run<'_>) -> Result<u8> {
             command.env(&*name, &*value);
         }
     }
-    // The sandbox's servers end with this process, so it must stay. Else it becomes the command, whose own signals,
-    // terminal and exit code are; this returns only if that failed.
+    // The sandbox's servers end with this process, so it must stay. Without them it becomes the command, which
+    // then has the terminal, the signals and the exit code to itself; this returns only if that failed.
     #[cfg(unix)]
     if servers.is_none() && !args.mask {
         return Err(child::cannot_start(name, command.exec()));

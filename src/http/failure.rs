@@ -34,7 +34,7 @@ impl From<Error> for Failure {
 /// Whether another try may follow a failed one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Again {
-    /// Nothing: another try would fail too, or time is up.
+    /// No other try: it would fail too, or time is up.
     Never,
     /// One more try, since no byte had left.
     NothingSent,

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use crate::error::{Error, error};
 
 /// Lines that say where an answer ends or how its body is to be read: two readers that differ over one see two answers.
-/// Any other line may be folded, padded or dropped: nobody here relies on it, and the connection ends with that answer.
+/// Any other line may be folded, padded or dropped, since nothing depends on it; the connection then ends with that answer.
 const FRAMING: &str = "content-length transfer-encoding connection content-encoding";
 /// The largest head that is looked at, in bytes; hyper takes no larger one.
 const HEAD_MAX: usize = 512 * 1024;

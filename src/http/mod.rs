@@ -60,12 +60,13 @@ impl Channel<'_> {
     }
 
     /// Sends a request and reads all of the answer. It is sent again if no byte had left or if a 429 names a wait that
-    /// fits; one that may be repeated also if the server is away or the answer was lost.
+    /// fits; one that may be repeated also if the server is away or no answer came.
     pub async fn send(&self, request: &Request) -> Result<Response> {
         self.exchange(request, true).await
     }
 
-    /// Sends a request and reads the head of the answer, whatever it is. It is sent again only if no byte had left.
+    /// Sends a request and reads the head of the answer, whatever it is. It is sent again if no byte had left; one that
+    /// may be repeated also if no answer came.
     pub async fn open(&self, request: &Request) -> Result<Response> {
         self.exchange(request, false).await
     }

@@ -124,7 +124,7 @@ impl Request {
         parts.join("/")
     }
 
-    /// Until when the answer may take, where a body is on its way: `patience` after its last part.
+    /// The time until which an answer is waited for while a body is on its way: `patience` after its last part.
     pub(super) fn extension(&self, patience: Duration) -> Option<Instant> {
         let moves = self.stream.is_some() || self.bytes().is_none() && !self.body.is_empty();
         moves.then_some(*self.moved.lock().ok()? + patience)

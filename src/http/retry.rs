@@ -7,7 +7,7 @@ use super::failure::{Again, Outcome};
 use super::request::{Effect, Request};
 use super::response::is_away;
 
-/// How often a request that may be repeated is.
+/// How many times a request that may be repeated is repeated.
 const REPEATS_MAX: u32 = 2;
 /// The shortest pause before a repetition; jitter adds up to as much again, and each pause doubles.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -25,13 +25,15 @@ impl Retries {
     /// How long to pause before another try, if there is to be one.
     pub fn pause(&mut self, request: &Request, harmless: bool, last: &Outcome) -> Option<Duration> {
         let once = |done: &mut bool| !mem::replace(done, true);
-        let whole = request.stream.is_none();
+        let can_be_replayed = request.stream.is_none();
         match last {
             Err(failure) => match failure.again {
-                Again::NothingSent if whole && once(&mut self.reconnected) => {
+                Again::NothingSent if can_be_replayed && once(&mut self.reconnected) => {
                     Some(PAUSE + random_part(PAUSE))
                 }
-                Again::HungUp if whole && harmless && once(&mut self.fresh) => Some(Duration::ZERO),
+                Again::HungUp if can_be_replayed && harmless && once(&mut self.fresh) => {
+                    Some(Duration::ZERO)
+                }
                 Again::HungUp | Again::Lost => self.repeat(request),
                 Again::NothingSent | Again::Never => None,
             },

@@ -1,4 +1,4 @@
-//! A target with its settings, which are resolved once, and whose session is wanted of it.
+//! A target in one run: its settings, which are resolved once, and whose session is wanted.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;

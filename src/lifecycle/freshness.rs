@@ -112,7 +112,8 @@ impl Account<'_> {
         Ok(life)
     }
 
-    /// Compares the store with a session from it. What cannot be read or used is the same: whoever needs it complains.
+    /// Compares the store with a session from it. An entry that cannot be read or used
+    /// counts as the same: whoever needs it complains.
     pub async fn compare(&self, session: &Session) -> Compared {
         let found = self.store().read(&self.key, self.deadline).await;
         let entry = match found.map(|found| (found.unusable, found.entry)) {
@@ -141,8 +142,8 @@ impl Account<'_> {
         entry.inspect(|entry| self.services.learn(&entry.session))
     }
 
-    /// Judges the stored session, which must last for `min_ttl`. If it was got since this account began, by somebody who
-    /// has just asked for the same, the server gives no more than that.
+    /// Judges the stored session, which must last for `min_ttl`. If somebody else got it after this account
+    /// began, the server has just been asked for the same and gives no more than that.
     pub(super) async fn judge(&self, entry: Option<&Entry>, min_ttl: Duration) -> Result<Verdict> {
         let Some(entry) = entry else {
             return Ok(Verdict::Login(Stale::Absent));

@@ -40,11 +40,11 @@ pub struct Active<'a> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
-    /// No more than to find or renew it.
+    /// It found the session, or renewed it.
     Found,
-    /// It logged in for it, and nobody else knows it.
+    /// It logged in, and nobody else knows the session yet.
     Opened,
-    /// It stored it, in a store that outlives the run.
+    /// It stored the session, in a store that outlives the run.
     Kept,
 }
 
@@ -244,7 +244,7 @@ impl<'a> Attempt<'a> {
     async fn unless_dead(&mut self, session: Session, life: Option<Life>) -> Result<Obtained> {
         match life {
             Some(Life::Dead) => return self.replace_dead().await,
-            // Two requests of it have died by now: whoever holds it can do nothing with it, and a login harms nobody.
+            // The server has failed twice with this session: nobody can use it any more, so a login harms nobody.
             Some(Life::Broken) => {
                 self.account.note(Stale::Broken.text());
                 return self.log_in_and_keep().await;

@@ -108,7 +108,7 @@ impl Attempt<'_> {
         entry.filter(|_| self.account.target().spec.single_seat())
     }
 
-    /// Stores of the session that a login ends when it was last known to be alive.
+    /// Notes in the store when the session that a login would end was last seen alive; `None`: ask before it is used.
     pub(super) async fn set_seat(&self, seen_at: Option<jiff::Timestamp>) {
         if let (Some(lock), Some(old)) = (&self.lock, self.seat()) {
             let old = old.clone();

@@ -40,9 +40,9 @@ const NO_CHALLENGE: &str = "INVALID_AUTH_TOKEN";
 const WRONG_KEY: &str = "INVALID_USER_CREDENTIALS";
 /// How many logins are tried, each with a fresh challenge. vtiger locks nobody out (recording).
 const LOGINS_MAX: usize = 5;
-/// Within how long they begin. A slow server gets more: rivals take as long as we do.
+/// The last one begins within this time. A slow server gets more: rivals take as long as we do.
 const LOGINS_SPAN: Duration = Duration::from_millis(2700);
-/// How much more, in times of the fastest login: this machine may be the slow one.
+/// How much more: so many times the fastest login, since this machine may be the slow one.
 const SLOW_SPAN: u32 = 28;
 /// How long a check waits behind another request of the session. It takes longer than a connection may.
 const CHECK_WAIT: Duration = Duration::from_secs(6);

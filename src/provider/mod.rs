@@ -168,7 +168,7 @@ fn by_object(
 pub enum Life {
     Alive,
     Dead,
-    /// The server fails at it, as at no living one. That is no proof: the session is kept until there is another.
+    /// The server fails whenever it is asked with it. That proves nothing: the session is kept until there is another.
     Broken,
     /// No answer came in time: the server is busy with another request of the session.
     Busy,

@@ -51,7 +51,7 @@ impl Fault {
 pub(super) struct Guard<R> {
     stream: R,
     next: Next,
-    /// Bytes that were read and not handed on, of which so many may be.
+    /// Bytes that were read and not handed on; the first `cleared` of them may be.
     kept: Vec<u8>,
     cleared: usize,
     /// How much of what is kept is known to contain no end of a head.

@@ -7,12 +7,12 @@ use icu_properties::{CodePointMapData, CodePointSetData};
 
 use super::{Redactor, Secret};
 
-/// So many bytes of a text are looked at, and so many of what is left of them on one line. The last of them are not shown
-/// if the text goes on: a secret may begin there.
+/// How many bytes of a text are looked at, how many of what is left on one line, and how many of the last are not shown
+/// if the text goes on, since a secret may begin there.
 const LOOKED_AT: usize = 17 * 1024;
 const LINE: usize = 4 * 1024;
 const BEYOND: usize = 1024;
-/// So often a line is made safe at most: each time there is less to do.
+/// How often a line is made safe at most: each time there is less to do.
 const ROUNDS: usize = 8;
 /// How many characters are shown.
 const SHOWN: usize = 300;
@@ -65,7 +65,7 @@ pub fn unseen(c: char) -> bool {
     }
     matches!(CodePointMapData::new().get(c), Control | Format | LineSeparator | ParagraphSeparator)
         || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
-        // Blank, and no white space to Unicode: the braille pattern without dots, the head of no note.
+        // Blank, and no white space to Unicode: the braille pattern without dots, the null notehead.
         || matches!(c, '\u{2800}' | '\u{1d159}')
 }
 

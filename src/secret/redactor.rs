@@ -39,7 +39,7 @@ const DIGITS_MIN: usize = 20;
 /// The longest escape that the end of a text may cut.
 const ESCAPE_MAX: usize = 12;
 
-/// How many secrets are compared with one that is named before it is looked for among all.
+/// How many of the latest secrets a new one is compared with before it is looked for among all.
 const LATEST: usize = 8;
 
 /// A text that still contains secrets after so many rounds is not shown.

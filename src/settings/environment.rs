@@ -9,13 +9,13 @@ use std::time::Duration;
 use super::names::{self, Form};
 use super::resolve::{both_set, instead, named};
 use super::setting::{Origin, bad_value};
-use super::suggest::may_be_secret;
+use super::suggest::meant;
 use super::{command, value};
-use crate::declaration::{FLAG, Spec};
+use crate::declaration::{FLAG, Spec, Target};
 use crate::error::Result;
 use crate::files;
 use crate::i18n::tr;
-use crate::secret::Secret;
+use crate::secret::{Secret, names_secret};
 
 /// A snapshot of the process's environment. It has no `Debug`: variables hold secrets.
 pub struct Environment {
@@ -119,6 +119,20 @@ impl Environment {
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.vars.keys().filter_map(|name| name.to_str())
     }
+}
+
+/// Whether a variable holds a secret of one of these systems, or a session of one, or was perhaps meant to.
+fn may_be_secret(name: &str) -> bool {
+    let Some((spec, rest)) = names::system(name) else {
+        return false;
+    };
+    let is_secret = |name: &str| Some(names::parse(name)?.field.secret());
+    let (_, field) = name.rsplit_once("__").unwrap_or(("", rest));
+    let whole = [spec.id, "_", field.trim_start_matches('_')].concat();
+    let near = || meant(&whole.to_ascii_uppercase(), &Target::new(spec, None));
+    let perhaps =
+        || names_secret(field) || near().and_then(|meant| is_secret(&meant)) == Some(true);
+    is_secret(name).unwrap_or_else(perhaps)
 }
 
 /// A store's place without user and password. Whatever may be one goes, where the place is no folder's.

@@ -6,7 +6,6 @@ use super::sources::Sources;
 use crate::declaration::{Field, Kind, Spec, Target};
 use crate::i18n::{Text, and, tr};
 use crate::provider;
-use crate::secret::names_secret;
 
 /// Names, each with what people call the thing, in lower case and without marks.
 const SYNONYMS: &str = include_str!("synonyms.txt");
@@ -77,7 +76,7 @@ fn nearest_variable(
 }
 
 /// A target's variable, or the option, that a variable was meant to be. Case and underscores before it are no edits.
-fn meant(variable: &str, target: &Target) -> Option<String> {
+pub(super) fn meant(variable: &str, target: &Target) -> Option<String> {
     let spec = target.spec;
     let mut rest = names::known(spec).find_map(|name| names::after(name, variable))?;
     if let Some(account) = &target.account {
@@ -109,20 +108,6 @@ pub(super) fn seed_style<'a>(mut names: impl Iterator<Item = &'a str>) -> Option
         let is_of = |spec: &&Spec| spec.seeds().any(|seed| tells(&name, seed));
         provider::specs().into_iter().find(is_of)
     })
-}
-
-/// Whether a variable holds a secret of one of these systems, or a session of one, or was perhaps meant to.
-pub(super) fn may_be_secret(name: &str) -> bool {
-    let Some((spec, rest)) = names::system(name) else {
-        return false;
-    };
-    let is_secret = |name: &str| Some(names::parse(name)?.field.secret());
-    let (_, field) = name.rsplit_once("__").unwrap_or(("", rest));
-    let whole = [spec.id, "_", field.trim_start_matches('_')].concat();
-    let meant = || meant(&whole.to_ascii_uppercase(), &Target::new(spec, None));
-    let perhaps =
-        || names_secret(field) || meant().and_then(|meant| is_secret(&meant)) == Some(true);
-    is_secret(name).unwrap_or_else(perhaps)
 }
 
 /// The variable of crmauth's own that this one is, or was meant to be; or the option.

@@ -1,4 +1,5 @@
-//! Reads whom a certificate may vouch for, and when. The TLS library takes every root that it is given for a CA's.
+//! Reads whom a certificate may vouch for, and when. The TLS library itself accepts every root that it is
+//! given as a CA.
 
 use std::time::Duration;
 
