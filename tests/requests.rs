@@ -144,7 +144,7 @@ fn what_cannot_be_sent_is_refused_before_anything_is() {
         "HC -F a=@latin1 | is not UTF-8 text",
         "HC -F a=@none | none, which -F names, cannot be read",
         // The name of the file may come from a variable that is empty.
-        "HC -d @ | which -d names, cannot be read",
+        "HC -d @ | -d names no file after @",
         "HC --upload a=@ | NAME=@FILE",
         "HC -F a=@- -F b=@- | @- is given twice",
         "HC -d @- --upload b=@- | cannot be used with",

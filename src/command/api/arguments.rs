@@ -291,6 +291,10 @@ fn read_data(option: &str, data: &str, run: &Run<'_>) -> Result<Part> {
     let Some(name) = data.strip_prefix('@') else {
         return Ok(Part::bytes(data));
     };
+    if name.is_empty() {
+        return Err(error!(Usage: "{option} names no file after @"; option =>
+            hint "use the text itself, @FILE, or @- for stdin; send a text that begins with @ through stdin"));
+    }
     let read = || {
         if name == "-" {
             return piped(io::stdin().lock());
