@@ -173,6 +173,7 @@ fn a_mistake_is_one_sentence_and_one_hint() {
         "token gluo -q -5 | unexpected argument '-5' found | --help",
         "token gluo --cached -1 | unexpected argument '-1' found | --help",
         "--timeout -0.5 status | --timeout cannot be negative | sign",
+        "token gluo --timeout 50 5 | unexpected argument '5' found | --help",
         "api gluo zeev /x | api takes only one target | `login` and `exec` take several",
         "api GET /x?a=1 | `GET` is a method | write it as `crmauth api TARGET '/x?a=1' -X GET`",
         "api post gluo /x | `post` is a method | write it as `crmauth api gluo /x -X POST`",

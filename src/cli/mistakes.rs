@@ -107,7 +107,7 @@ impl<'a> Words<'a> {
 
     /// The option whose value is a number with a sign, which clap takes for an option too.
     fn before_negative(&self, unknown: &str) -> Option<&'a str> {
-        unknown.parse::<f64>().ok()?;
+        unknown.strip_prefix('-')?.parse::<f64>().ok()?;
         let mut ours = self.ours.iter();
         let at = ours.position(|word| word.starts_with(unknown))?;
         let option = self.ours[..at].last().copied()?;
