@@ -439,6 +439,44 @@ fn an_unknown_code_is_no_refusal() {
 }
 
 #[test]
+fn a_refusal_is_read_however_it_is_spelled() {
+    let denied = r#""error":{"code":"ACCESS_DENIED","message":"x"}"#;
+    for (refusal, exit, says) in [
+        (
+            format!(r#"{{"success":false,"result":null,{denied}}}"#),
+            4,
+            "refused the login",
+        ),
+        (
+            format!(
+                r#"{{"Success":false,{}}}"#,
+                denied.replace("error", "Error")
+            ),
+            4,
+            "refused the login",
+        ),
+        (
+            r#"{"success":false,"error":{"Code":"ACCESS_DENIED"}}"#.to_owned(),
+            4,
+            "refused the login",
+        ),
+        (
+            r#"{"success":false,"error":{"code":1146,"message":"x"}}"#.to_owned(),
+            6,
+            "reported an error",
+        ),
+        (
+            r#"{"success":false,"error":"x"}"#.to_owned(),
+            6,
+            "without saying why",
+        ),
+    ] {
+        let (outcome, _server) = login(&[CHALLENGE, &refusal]);
+        outcome.fails(exit, &[says]);
+    }
+}
+
+#[test]
 fn crashes_of_the_server() {
     for (status, text) in [(500, "failed: "), (200, "sent an empty answer")] {
         let crash = Reply::Last(format!("HTTP/1.0 {status} x\r\nContent-Length: 0\r\n\r\n").into());

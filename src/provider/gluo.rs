@@ -127,8 +127,8 @@ impl Provider for Gluo {
             let request = context.post(SPEC.endpoint, FORM, &body);
             let answer = context.send(&request).await?;
 
-            let refused = refused(&answer);
-            if let Some(code @ (NO_CHALLENGE | WRONG_KEY)) = refused.as_ref().and_then(code) {
+            let code = refused(&answer).and_then(|refused| code(&refused));
+            if let Some(code @ (NO_CHALLENGE | WRONG_KEY)) = code.as_deref() {
                 (tried, gone) = (tried + 1, gone || code == NO_CHALLENGE);
                 took = took.min(begun.elapsed());
                 if tried < LOGINS_MAX {
@@ -225,7 +225,7 @@ impl Provider for Gluo {
         if answer.status == 200 && is_empty && answer.path.ends_with(SPEC.endpoint) {
             return answer.object().err();
         }
-        let refused = refused(answer)?;
+        let refused = answer.any_object().filter(is_refusal)?;
         let cause = match is_death(&refused) {
             true => Cause::Refused,
             false => Cause::Rejected,
@@ -320,8 +320,10 @@ fn fields(context: &Context<'_>, answer: &Response) -> Result<Json> {
     Err(error.said(&said).status(answer.status))
 }
 
+/// A refusal of what we asked ourselves, in letters of any case; of the user's requests [`is_refusal`] judges.
 fn refused(answer: &Response) -> Option<Json> {
-    answer.any_object().filter(is_refusal)
+    let refuses = |object: &Json| object.get("success") == Some(&false.into());
+    answer.any_object().filter(refuses)
 }
 
 /// Refuses an answer that is not vtiger's own word that it did what was asked.
@@ -336,13 +338,15 @@ fn done(context: &Context<'_>, answer: &Response) -> Result<()> {
     }
 }
 
-fn code(refusal: &Json) -> Option<&str> {
-    refusal.exact("error")?.get("code")?.as_str()
+fn code(refusal: &Json) -> Option<String> {
+    refusal.inner("error")?.text("code")
 }
 
 /// Whether the session is dead, by the own `success` and `error.code` only: records and messages may quote requests.
 fn is_death(answer: &Json) -> bool {
-    let dead = code(answer).is_some_and(|code| DEATHS.contains(&code));
+    let error = answer.exact("error");
+    let code = error.and_then(|error| error.get("code")?.as_str());
+    let dead = code.is_some_and(|code| DEATHS.contains(&code));
     dead && is_refusal(answer) && answer.exact("result").is_none()
 }
 
