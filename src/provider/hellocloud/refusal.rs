@@ -130,6 +130,10 @@ pub(super) fn accept(context: &Context<'_>, answer: &Response) -> Result<()> {
     let sentence = text("message").or(text("error_description"));
     let sentence = sentence.unwrap_or_default();
     let has = |word| code.contains(word) || sentence.contains(word);
+    let clients = [
+        "OAuth2Clients module with id",
+        "trying to get OAuth2Clients",
+    ];
     // The setting that the refusal is about: the server checks them one after the other (recording).
     let about = match &*code {
         // The password itself follows, which may contain anything.
@@ -137,7 +141,7 @@ pub(super) fn accept(context: &Context<'_>, answer: &Response) -> Result<()> {
         "invalid_client" => Some("CLIENT_SECRET"),
         // Version 7.10 names no user (a user's report).
         _ if sentence.starts_with("No user found") => Some("USERNAME"),
-        _ if sentence.contains("OAuth2Clients") => Some("CLIENT_ID"),
+        _ if clients.iter().any(|part| sentence.contains(part)) => Some("CLIENT_ID"),
         _ => None,
     };
     let host = &answer.host;
