@@ -188,6 +188,11 @@ fn both_dialects_are_read_whatever_the_letters() {
             json!({"status": "ok", "idsessao": SESSION}).to_string(),
             json!({"status": "ok"}),
         ),
+        (
+            // A field of the server's, not the protocol's word for its session.
+            json!({"Status": "OK", "IDSessao": SESSION, "token_type": "x"}).to_string(),
+            json!({"Status": "OK", "token_type": "x"}),
+        ),
     ] {
         let (outcome, server) = login(&body);
         let answer = outcome.json();

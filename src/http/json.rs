@@ -68,18 +68,28 @@ impl Json {
         text.ok_or_else(|| self.wrong(name, &tr!("a string")))
     }
 
-    /// The session whose token a field holds, of the type that the server names or of this one, with the other fields.
+    /// The session whose token a field holds, with the other fields.
     pub fn session(&self, name: &str, token_type: &str) -> Result<Session> {
         let token = self.get(name).map_or(Ok(""), |_| self.require_text(name))?;
-        let named = self.text("token_type");
-        let session = Session::new(token, named.as_deref().unwrap_or(token_type));
-        let mut session = session.map_err(|error| {
+        let mut session = Session::new(token, token_type).map_err(|error| {
             let message = tr!("{host}: {what}"; host = self.host, what = error.message);
             Error { message, ..error }
         })?;
         session.details.clone_from(&self.fields);
-        let told = |other: &str| [name, "token_type"].map(|name| name.eq_ignore_ascii_case(other));
-        session.details.retain(|other, _| told(other) == [false; 2]);
+        session
+            .details
+            .retain(|other, _| !other.eq_ignore_ascii_case(name));
+        Ok(session)
+    }
+
+    /// The same in OAuth2, where the server names the token's type too.
+    pub fn oauth_session(&self, name: &str) -> Result<Session> {
+        const TYPE: &str = "token_type";
+        let token_type = self.text(TYPE);
+        let mut session = self.session(name, token_type.as_deref().unwrap_or("Bearer"))?;
+        session
+            .details
+            .retain(|other, _| !other.eq_ignore_ascii_case(TYPE));
         Ok(session)
     }
 

@@ -117,7 +117,7 @@ impl Provider for Broker {
             error.of_prerequisite = answer.status == 401 && !of_login && !answer.is_markup();
             error
         })?;
-        let mut session = fields.session("Access_Token", "Bearer")?;
+        let mut session = fields.oauth_session("Access_Token")?;
         session.user = Some(user.to_owned());
         match remaining(&fields, answer.date) {
             Some(rest) => session.lasts(rest),

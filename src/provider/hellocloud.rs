@@ -335,7 +335,7 @@ async fn exchange(
 fn session_in(context: &Context<'_>, answer: &Response, folder: &str) -> Result<Session> {
     accept(context, answer)?;
     let object = context.json(answer)?;
-    let mut session = object.session("access_token", "Bearer")?;
+    let mut session = object.oauth_session("access_token")?;
     let refresh = object.text("refresh_token");
     let refresh = refresh.filter(|text| text.len() <= TOKEN_MAX);
     session.refresh = refresh.map(Secret::new);
