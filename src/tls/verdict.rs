@@ -35,21 +35,24 @@ fn no_cipher(why: Text) -> Error {
     ))
 }
 
-/// Parts of the names of alerts that are about our certificate.
-const OF_CERTIFICATES: [&str; 3] = ["Certificate", "UnknownCA", "AccessDenied"];
-
 /// The server has ended the handshake.
 fn alerted(alert: AlertDescription, host: &str) -> Error {
     use AlertDescription as Alert;
     let name = format!("{alert:?}");
     let why = tr!("{host} ended the TLS handshake with the alert {alert}"; host, alert = name);
-    let names = |part: &&str| name.contains(*part);
     match alert {
         Alert::ProtocolVersion => outdated(host),
         Alert::HandshakeFailure | Alert::InsufficientSecurity => no_cipher(why),
         Alert::UnrecognisedName => error!(Tls: "{host} has no site with that name"; host =>
             hint "is the host in the URL the right one?"),
-        _ if OF_CERTIFICATES.iter().any(names) => Error::new(Cause::Certificate, why).hint(tr!(
+        Alert::BadCertificate
+        | Alert::UnsupportedCertificate
+        | Alert::CertificateRevoked
+        | Alert::CertificateExpired
+        | Alert::CertificateUnknown
+        | Alert::CertificateRequired
+        | Alert::UnknownCA
+        | Alert::AccessDenied => Error::new(Cause::Certificate, why).hint(tr!(
             "ask the server's administrator; it may require a client certificate"
         )),
         _ => Error::new(Cause::Tls, why).hint(tr!("ask the server's administrator")),

@@ -47,14 +47,20 @@ fn a_certificate_for_another_host() {
 
 #[test]
 fn alerts_in_the_middle_of_the_handshake() {
-    for (number, name) in [
-        (40, "HandshakeFailure"),
-        (42, "BadCertificate"),
-        (45, "CertificateExpired"),
+    let of_ours = "it may require a client certificate";
+    for (number, name, hint) in [
+        (40, "HandshakeFailure", "ciphers of TLS 1.2 with ECDHE"),
+        (42, "BadCertificate", of_ours),
+        (45, "CertificateExpired", of_ours),
+        (
+            114,
+            "BadCertificateHashValue",
+            "ask the server's administrator\n",
+        ),
     ] {
         let alert = [0x15, 3, 3, 0, 2, 2, number].to_vec();
         certificate(7, move || Door::Greeting(alert.clone()))
-            .says(&[format!("the alert {name}\n")])
+            .says(&[format!("the alert {name}\n"), hint.to_owned()])
             .check();
     }
 }
