@@ -562,7 +562,10 @@ fn a_value_that_readers_disagree_on_is_refused_without_its_text() {
         "ZEEV_PASSWORD='C4nary\x1b[31mLine'\n | 1 | ZEEV_PASSWORD contains a control character",
         "ZEEV_PASSWORD=C4nary\u{ff}Line\n | 1 | ZEEV_PASSWORD is not valid UTF-8",
         "ZEEV_PASSWORD=a\nX=1\nZEEV_PASSWORD=C4nary\n | 3 | ZEEV_PASSWORD is already set in line 1",
+        "ZEEV_URL=C4nary\nX=1\nZEEV_URL=\n | 3 | ZEEV_URL is already set in line 1",
         "ZEEV_USERNAME=C4nary\rLine\n | 1 | ZEEV_USERNAME contains a control character",
+        "ZEEV_USERNAME=C4nary\r\r\n | 1 | ZEEV_USERNAME contains a control character",
+        "ZEEV_PASSWORD\r=C4nary\n | 1 | ZEEV_PASSWORD has no `=` after it",
         "ZEEV_USERNAME=C4nary\u{c2}\u{85}\n | 1 | ZEEV_USERNAME contains a control character",
         "ZEEV_USERNAME=C4nary Line # x\n | 1 | ZEEV_USERNAME cannot be read as written",
         "ZEEV_URL='C4nary'#Line\n | 1 | ZEEV_URL has a # after the value",
@@ -571,6 +574,7 @@ fn a_value_that_readers_disagree_on_is_refused_without_its_text() {
         "NOTE='x\nZEEV_PASSWORD='C4nary'\n | 2 | ZEEV_PASSWORD is inside the quoted value that opens in line 1",
         "NOTE=\"a\\\"\nZEEV_PASSWORD=C4nary\n\"\n | 2 | ZEEV_PASSWORD is inside the quoted value that opens in line 1",
         "NOTE='\nZEEV_PASSWORD=C4nary\n'\n | 2 | ZEEV_PASSWORD is inside the quoted value",
+        "X=1\rZEEV_PASSWORD=C4nary\r | 1 | ZEEV_PASSWORD follows a carriage return",
         "X=1\rZEEV_PASSWORD=C4nary\n | 1 | ZEEV_PASSWORD follows a carriage return",
         "\u{ef}\u{bb}\u{bf}X=1\r\nZEEV_PASSWORD=C4nary$x\r\n | 2 | ZEEV_PASSWORD cannot be read as written",
     ]) {
@@ -607,6 +611,7 @@ fn lines_of_other_programs_do_no_harm() {
         // Only a value that begins with a quote can go on.
         "NOTE=x'\n# NOTE='x\n#NOTE='x\n | OTHER='\n",
         "NOTE=\"a\\\"b\nx\"\n | ",
+        "#\u{ef}\u{bb}\u{bf}\n | ZEEV_USERNAME='ana'\n",
         "NOTE='x\nZEEV_URL is y'\n | ",
         "export NOTE = 'x\r\n' # y\r\n | ",
         "X=a\0b\n | Y=\u{ff}\u{fe}\n",
