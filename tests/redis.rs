@@ -27,6 +27,28 @@ fn sharing(servers: &Servers, url: &str) -> Machine {
     machine
 }
 
+/// Two machines that do.
+fn two(servers: &Servers, redis: &Redis) -> [Machine; 2] {
+    [(); 2].map(|()| sharing(servers, &redis.url()))
+}
+
+/// A server's word on a command, whose words blanks separate.
+fn ask<T: redis::FromRedisValue>(redis: &Redis, line: &str) -> T {
+    asked(redis, &line.split(' ').collect::<Vec<_>>())
+}
+
+/// The same, whose words may hold blanks.
+fn asked<T: redis::FromRedisValue>(redis: &Redis, words: &[&str]) -> T {
+    let mut command = redis::cmd(words[0]);
+    let answer = command.arg(&words[1..]).query(&mut redis.client());
+    answer.unwrap_or_else(|error| panic!("{words:?}: {error}"))
+}
+
+/// Whether somebody has a right to log in.
+fn locked(redis: &Redis) -> bool {
+    redis.names().iter().any(|name| name.ends_with(":lock"))
+}
+
 /// The sandbox with this machine's clock, and a real server that gives rights.
 fn fleet() -> Option<(Servers, Redis)> {
     Some((Servers::start(), Redis::start()?.settled()))

@@ -20,8 +20,7 @@ fn away_within(seconds: &str, url: &str, text: &str) {
     let mut machine = zeev::DEMO.machine(&server.url());
     shares(&mut machine, url);
     let outcome = machine.run(&format!("token zeev --timeout {seconds}"));
-    assert_eq!(outcome.code, 0, "{url}: {outcome}");
-    assert_eq!(outcome.stdout.trim_end(), zeev::DEMO.token);
+    outcome.gives(0, &[zeev::DEMO.token, "\n"].concat(), url);
     assert_eq!(outcome.stderr.lines().count(), 1, "{url}: {outcome}");
     outcome.says(&["warning: zeev: this session is not shared", text]);
 
@@ -29,21 +28,20 @@ fn away_within(seconds: &str, url: &str, text: &str) {
     let mut machine = systemsway::DEMO.machine(&server.url());
     shares(&mut machine, url);
     let line = format!("token systemsway --timeout {seconds}");
-    machine.run(&line).fails(5, &[text, "hint: --no-store"]);
+    machine.fails(&line, 5, &[text, "hint: --no-store"]);
     assert_eq!(server.connections(), 0);
 }
 
 #[test]
 fn out_of_reach() {
     let nobody = Nobody::new();
-    away(
-        &format!("redis://{}", nobody.host()),
-        &format!("connection refused by {}", nobody.host()),
-    );
-    away(
+    let refused = format!("connection refused by {}", nobody.host());
+    away(&format!("redis://{}", nobody.host()), &refused);
+    let (place, unknown) = (
         "redis://no-such-host.invalid:7",
         "cannot resolve no-such-host.invalid",
     );
+    away(place, unknown);
     let hangs_up = Canned::start(|_| None);
     away(&hangs_up.url(), "closed the connection before answering");
     let cut = Canned::but(|text| text.contains("HMGET").then_some("*2\r\n$99\r\nab"));
@@ -52,13 +50,10 @@ fn out_of_reach() {
     away_within("2", &frozen.url(), "no answer within ");
     let stranger = Canned::start(|_| Some(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()));
     away(&stranger.url(), "does not speak Redis's protocol");
-    away(
-        &stranger.url().replace("redis://", "rediss://"),
-        "does not speak TLS",
-    );
-    let loading = Canned::start(|_| {
-        Some(b"-LOADING Redis is loading the dataset in memory\r\n-LOADING x\r\n".to_vec())
-    });
+    let over_tls = stranger.url().replace("redis://", "rediss://");
+    away(&over_tls, "does not speak TLS");
+    let loading = "-LOADING Redis is loading the dataset in memory\r\n-LOADING x\r\n";
+    let loading = Canned::start(|_| Some(loading.into()));
     away(&loading.url(), "answered LOADING");
 }
 
@@ -67,18 +62,14 @@ fn what_answers_may_cost_is_bounded() {
     let tiny = ["*38\r\n", &"*0\r\n".repeat(38)].concat();
     let nested = ["*100000\r\n", &tiny.repeat(100_000)].concat();
     let claims = "*9223372036854775807\r\n".repeat(4);
-    for answer in [
+    let large = [
         nested,
         claims,
         "+x\r\n".repeat(100_001),
         format!("${}\r\n", 9 << 20),
-        "$x\r\n".to_owned(),
-        "$-2\r\n".to_owned(),
-        "$1\r\nabc".to_owned(),
-        "*-2\r\n".to_owned(),
-        ":x\r\n".to_owned(),
-        "+more\r\n+than\r\n+asked\r\n".to_owned(),
-    ] {
+    ];
+    let small = "$x\r\n|$-2\r\n|$1\r\nabc|*-2\r\n|:x\r\n|+more\r\n+than\r\n+asked\r\n";
+    for answer in large.into_iter().chain(small.split('|').map(str::to_owned)) {
         let large = Canned::start(move |_| Some(answer.clone().into_bytes()));
         away(&large.url(), "does not speak Redis's protocol");
     }
@@ -92,9 +83,8 @@ fn a_scan_without_end_ends() {
             return Canned::good(text);
         }
         let scan = scans.fetch_add(1, Ordering::Relaxed);
-        let names =
-            (0..20_000).map(|name| format!("$40\r\ncrmauth:{:032x}\r\n", scan * 20_000 + name));
-        let names: String = names.collect();
+        let name = |name| format!("$40\r\ncrmauth:{:032x}\r\n", scan * 20_000 + name);
+        let names: String = (0..20_000).map(name).collect();
         Some(format!("*2\r\n$1\r\n7\r\n*20000\r\n{names}").into_bytes())
     });
     let mut machine = Machine::new();
@@ -111,49 +101,31 @@ fn without_the_store_nobody_knows_whether_a_session_is_stored() {
         let server = Server::start(vec![]);
         let mut machine = demo.machine(&server.url());
         shares(&mut machine, &format!("redis://{}", nobody.host()));
-        let run = machine.run(&format!("token {} --cached", demo.id));
-        run.fails(5, &["connection refused"]);
+        let line = format!("token {} --cached", demo.id);
+        machine.fails(&line, 5, &["connection refused"]);
         assert_eq!(server.connections(), 0);
     }
 }
 
 /// What a server answers that takes no changes, in the forms of Redis 7 and Redis 6, and what is said of it.
-const REFUSALS: &[(&str, &str)] = &[
-    (
-        "-READONLY You can't write against a read only replica. script: 7b3a, on @user_script:1.\r\n",
-        "is a replica",
-    ),
-    (
-        "-MISCONF Redis is configured to save RDB snapshots\r\n",
-        "because it cannot save them",
-    ),
-    (
-        "-ERR Error running script (call to f_1): @user_script:1: -OOM command not allowed when used memory > 'maxmemory'\r\n",
-        "the memory of the store",
-    ),
-    (
-        "-OOM command not allowed when used memory > 'maxmemory'. script: 7b3a, on @user_script:1.\r\n",
-        "is full",
-    ),
-    ("-MOVED 3999 127.0.0.1:6381\r\n", "is part of a cluster"),
-    (
-        "-CROSSSLOT Keys in request don't hash to the same slot\r\n",
-        "is part of a cluster",
-    ),
-    (
-        "-WRONGTYPE Operation against a key script: 7b3a, on @user_script:1.\r\n",
-        "answered WRONGTYPE: Operation against a key\n",
-    ),
-    (
-        "-ERR Error running script (call to f_1): @user_script:12: WRONGTYPE Operation against a key\r\n",
-        "answered ERR: WRONGTYPE Operation against a key\n",
-    ),
+const REFUSALS: [&str; 8] = [
+    "-READONLY You can't write against a read only replica. script: 7b3a, on @user_script:1.\r\n | is a replica",
+    "-MISCONF Redis is configured to save RDB snapshots\r\n | because it cannot save them",
+    "-ERR Error running script (call to f_1): @user_script:1: -OOM command not allowed when used memory > 'maxmemory'\r\n | \
+        the memory of the store",
+    "-OOM command not allowed when used memory > 'maxmemory'. script: 7b3a, on @user_script:1.\r\n | is full",
+    "-MOVED 3999 127.0.0.1:6381\r\n | is part of a cluster",
+    "-CROSSSLOT Keys in request don't hash to the same slot\r\n | is part of a cluster",
+    "-WRONGTYPE Operation against a key script: 7b3a, on @user_script:1.\r\n | \
+        answered WRONGTYPE: Operation against a key\n",
+    "-ERR Error running script (call to f_1): @user_script:12: WRONGTYPE Operation against a key\r\n | \
+        answered ERR: WRONGTYPE Operation against a key\n",
 ];
 
 #[test]
 fn refusals_before_the_login() {
-    for (answer, said) in REFUSALS {
-        let full = Canned::but(move |text| text.contains("INFO").then_some(*answer));
+    for [answer, said] in cells(REFUSALS) {
+        let full = Canned::but(move |text| text.contains("INFO").then_some(answer));
         away(&full.url(), said);
     }
 }
@@ -177,34 +149,26 @@ fn refusals_of_who_we_are() {
         for demo in [&zeev::DEMO, &systemsway::DEMO] {
             let server = Server::start(vec![]);
             let mut machine = demo.machine(&server.url());
-            shares(
-                &mut machine,
-                &store.url().replace("redis://", "redis://ci:Pw7Qx2Store@"),
-            );
+            let place = store.url().replace("redis://", "redis://ci:Pw7Qx2Store@");
+            shares(&mut machine, &place);
             machine.canary("Pw7Qx2Store");
-            machine.run(&format!("token {}", demo.id)).fails(2, &[said]);
+            machine.fails(&format!("token {}", demo.id), 2, &[said]);
         }
     }
 }
 
 #[test]
 fn what_cannot_be_stored_after_the_login_is_delivered() {
-    let loading = (
-        "-LOADING Redis is loading the dataset in memory\r\n",
-        "answered LOADING: Redis is loading",
-    );
-    for (answer, said) in REFUSALS.iter().copied().chain([loading]) {
+    let loading =
+        "-LOADING Redis is loading the dataset in memory\r\n | answered LOADING: Redis is loading";
+    for [answer, said] in cells(REFUSALS.into_iter().chain([loading])) {
         for (demo, lines) in [(&zeev::DEMO, 1), (&systemsway::DEMO, 2)] {
             let store = Canned::but(move |text| text.contains("HSET").then_some(answer));
             let server = Server::start(vec![Reply::json(200, demo.good())]);
             let mut machine = demo.machine(&server.url());
             shares(&mut machine, &store.url());
             let outcome = machine.run(&format!("token {} --timeout 20", demo.id));
-            assert_eq!(
-                (outcome.code, outcome.stdout.trim_end()),
-                (0, demo.token),
-                "{outcome}"
-            );
+            outcome.gives(0, &[demo.token, "\n"].concat(), said);
             assert!(outcome.stderr.lines().count() <= lines + 1, "{outcome}");
             outcome.says(&["the session is not stored", said]);
         }
@@ -218,23 +182,16 @@ fn out_of_memory() {
     };
     let machine = sharing(&servers, &redis.url());
     let got = token(&machine, "token systemsway");
-    let set = |limit: &str| {
-        let _: () = redis::cmd("CONFIG")
-            .arg("SET")
-            .arg("maxmemory")
-            .arg(limit)
-            .query(&mut redis.client())
-            .expect("a limit");
-    };
-    set("1");
+    let set = |limit: u8| ask::<()>(&redis, &format!("CONFIG SET maxmemory {limit}"));
+    set(1);
     // What is there is shared; what is not cannot be had safely.
     assert_eq!(token(&machine, "token systemsway"), got);
     machine.fails("login systemsway", 5, &["is full\n", "--no-store"]);
     assert_eq!(logins(&servers), 1);
     let outcome = machine.run("token zeev");
-    assert_eq!(outcome.code, 0, "{outcome}");
+    outcome.exits(0, "side by side");
     outcome.says(&["this session is not shared", "is full\n"]);
-    set("0");
+    set(0);
     assert_eq!(token(&machine, "token systemsway"), got);
 }
 
@@ -252,11 +209,11 @@ fn a_read_only_replica() {
     replica.wait_until(|| replica.names().len() >= redis.names().len());
     let reader = sharing(&servers, &replica.url());
     assert_eq!(token(&reader, "token systemsway"), got);
-    let run = reader.run("login systemsway");
-    run.fails(5, &["is a replica, which accepts no changes\n"]);
+    let texts = ["is a replica, which accepts no changes\n"];
+    reader.fails("login systemsway", 5, &texts);
     assert_eq!(logins(&servers), 1);
     let outcome = reader.run("token zeev");
-    assert_eq!(outcome.code, 0, "{outcome}");
+    outcome.exits(0, "side by side");
     outcome.says(&["this session is not shared", "is a replica"]);
 }
 
@@ -275,9 +232,7 @@ fn a_slow_server_is_waited_for_within_the_time_out() {
     // Slower than any answer is waited for.
     proxy.delay(Duration::from_secs(3));
     let started = Instant::now();
-    machines[0]
-        .run("token systemsway --timeout 8")
-        .fails(5, &["no answer within "]);
+    machines[0].fails("token systemsway --timeout 8", 5, &["no answer within "]);
     assert!(started.elapsed() >= Duration::from_secs(2));
     assert_eq!(logins(&servers), 1);
 }
@@ -290,17 +245,15 @@ fn whoever_cannot_wait_longer_is_busy() {
     let server = Server::start(vec![Reply::Silence]);
     let mut machine = systemsway::DEMO.machine(&server.url());
     shares(&mut machine, &redis.url());
-    let holder = machine.start(machine.command(&["token", "systemsway", "--timeout", "60"]));
+    let holder = machine.begin("token systemsway --timeout 60");
     server.wait_for(1);
-    let texts = [
-        "another machine is logging in, according to the store",
-        "its turn ends in 6",
-    ];
-    machine.run("token systemsway --timeout 1").fails(7, &texts);
+    let told = "another machine is logging in, according to the store";
+    let texts = [told, "its turn ends in 6"];
+    machine.fails("token systemsway --timeout 1", 7, &texts);
     crate::support::machine::signal(&holder, rustix::process::Signal::KILL);
     assert_eq!(machine.end(holder).code, 137);
     // Nobody gave it back.
-    machine.run("token systemsway --timeout 1").fails(7, &texts);
+    machine.fails("token systemsway --timeout 1", 7, &texts);
 }
 
 /// How often a run is tried that had to be in time: a machine may be busy, a program that errs errs every time.
@@ -313,11 +266,8 @@ fn a_server_that_freezes_at_the_end_of_a_wait_does_not_prolong_it() {
         // A turn that another has, and then no answer, so that the last question is under way when the time is over.
         let store = Canned::but(move |text| {
             let frozen = started.elapsed() > Duration::from_millis(7_500);
-            text.contains("INFO").then_some(if frozen {
-                ""
-            } else {
-                "*2\r\n$4\r\nbusy\r\n$5\r\n60000\r\n"
-            })
+            let answer = ["*2\r\n$4\r\nbusy\r\n$5\r\n60000\r\n", ""][usize::from(frozen)];
+            text.contains("INFO").then_some(answer)
         });
         let server = Server::start(vec![]);
         let mut machine = systemsway::DEMO.machine(&server.url());
@@ -339,52 +289,27 @@ fn what_somebody_else_put_there_is_not_used() {
     let machine = sharing(&servers, &redis.url());
     token(&machine, "token systemsway");
     token(&machine, "token zeev");
-    let mut client = redis.client();
-    let names = redis.names();
-    let entries: Vec<_> = names
-        .iter()
-        .filter(|name| name.len() == "crmauth:".len() + 32)
-        .collect();
+    let mut entries = redis.names();
+    entries.retain(|name| name.len() == "crmauth:".len() + 32);
     assert_eq!(entries.len(), 2);
     // One in the other's place.
-    let _: () = redis::cmd("COPY")
-        .arg(entries[0])
-        .arg(entries[1])
-        .arg("REPLACE")
-        .query(&mut client)
-        .expect("a copy");
+    ask::<()>(
+        &redis,
+        &format!("COPY {} {} REPLACE", entries[0], entries[1]),
+    );
     let statuses = machine.run("status systemsway zeev");
     statuses.says(&["was changed or put there by somebody else"]);
     let before = servers.events().len();
     for system in ["systemsway", "zeev"] {
-        let outcome = machine.run(&format!("token {system}"));
-        assert_eq!(outcome.code, 0, "{outcome}");
+        machine.run(&format!("token {system}")).exits(0, system);
     }
     assert_eq!(servers.events().len(), before + 1, "one was sound");
     // What cannot be read goes with the rest.
-    let _: () = redis::cmd("HSET")
-        .arg(entries[0])
-        .arg("sealed")
-        .arg(&b"\x01x"[..])
-        .query(&mut client)
-        .expect("a change");
+    ask::<()>(&redis, &format!("HSET {} sealed \x01x", entries[0]));
     let ended = machine.run("logout --all");
-    assert_eq!(ended.code, 7, "{ended}");
-    ended.says(&["1 stored entries could not be read; they were removed here"]);
-    assert!(
-        !redis.names().iter().any(|name| name.ends_with(":lock")),
-        "{:?}",
-        redis.names()
-    );
-}
-
-/// A command that nobody of ours gives.
-fn edit(redis: &Redis, words: &[&str]) {
-    let mut command = redis::cmd(words[0]);
-    words[1..].iter().for_each(|word| {
-        command.arg(word);
-    });
-    let _: () = command.query(&mut redis.client()).expect("an edit");
+    let texts = ["1 stored entries could not be read; they were removed here"];
+    ended.exits(7, "logout").says(&texts);
+    assert!(!locked(&redis), "{:?}", redis.names());
 }
 
 #[test]
@@ -395,51 +320,35 @@ fn a_number_that_nobody_was_given_counts_for_nothing() {
     let proxy = Proxy::start(redis.address());
     let machine = sharing(&servers, &proxy.url());
     token(&machine, "token systemsway");
-    let names = redis.names();
-    let last = names
-        .iter()
-        .find(|name| name.ends_with(":last"))
-        .expect("a right's number")
-        .as_str();
+    let mut names = redis.names().into_iter();
+    let last = names.find(|name| name.ends_with(":last"));
+    let last = last.expect("a right's number");
     let entry = last.trim_end_matches(":last");
-    let numbers = [
-        "7", "007", "+7", "7.0", " 7", "abc", "", "-1", "0", "1e15", "0x10", "inf", "nan",
-    ];
-    let huge = [
-        "9007199254740992",
-        "9007199254740993",
-        "18446744073709551615",
-        "99999999999999999999999",
-    ];
+    let huge = "99999999999999999999999";
+    let numbers = "7|007|+7|7.0| 7|abc||-1|0|1e15|0x10|inf|nan|9007199254740992|9007199254740993|\
+        18446744073709551615|99999999999999999999999";
     let numbers = numbers
-        .iter()
-        .chain(&huge)
+        .split('|')
         .map(|number| vec!["HSET", entry, "fence", number]);
     let halves = ["fence", "sealed"].map(|half| vec!["HDEL", entry, half]);
     for words in numbers.chain(halves) {
-        edit(&redis, &words);
+        asked::<()>(&redis, &words);
         let before = (logins(&servers), proxy.questions());
         let outcome = machine.run("token systemsway");
-        assert_eq!(outcome.code, 0, "{words:?}: {outcome}");
+        outcome.exits(0, format!("{words:?}"));
         outcome.says(&["was changed or put there by somebody else; it is not used"]);
         assert_eq!(logins(&servers), before.0 + 1, "{words:?}");
         let questions = proxy.questions() - before.1;
         assert!(questions < 40, "{words:?}: {questions} questions");
-        assert_eq!(
-            token(&machine, "token systemsway"),
-            outcome.stdout.trim_end(),
-            "{words:?}"
-        );
+        let kept = token(&machine, "token systemsway");
+        assert_eq!(kept, outcome.stdout.trim_end(), "{words:?}");
     }
-    for number in ["abc", huge[3]] {
-        edit(&redis, &["SET", last, number]);
+    for number in ["abc", huge] {
+        ask::<()>(&redis, &format!("SET {last} {number}"));
         let outcome = machine.run("login systemsway");
-        assert_eq!(outcome.code, 0, "{number}: {outcome}");
-        assert_eq!(
-            token(&machine, "token systemsway"),
-            outcome.stdout.trim_end(),
-            "{number}"
-        );
+        outcome.exits(0, number);
+        let kept = token(&machine, "token systemsway");
+        assert_eq!(kept, outcome.stdout.trim_end(), "{number}");
     }
 }
 
@@ -459,7 +368,7 @@ fn a_restart_in_the_middle_of_a_login_makes_no_second_one() {
     let server = Server::start(vec![canned::systemsway("T1").together(&barrier)]);
     let mut machine = systemsway::DEMO.machine(&server.url());
     shares(&mut machine, &redis.url());
-    let start = || machine.start(machine.command(&["token", "systemsway", "--timeout", "50"]));
+    let start = || machine.begin("token systemsway --timeout 50");
     let holder = start();
     server.wait_for(1);
     redis.down();
@@ -468,20 +377,12 @@ fn a_restart_in_the_middle_of_a_login_makes_no_second_one() {
     assert!(redis.names().is_empty(), "it has forgotten all");
     let other = start();
     // The holder claims its right before anybody else is given one.
-    redis.wait_until(|| redis.names().iter().any(|name| name.ends_with(":lock")));
-    let up: String = redis::cmd("INFO")
-        .arg("server")
-        .query(&mut redis.client())
-        .expect("its state");
+    redis.wait_until(|| locked(&redis));
+    let up: String = ask(&redis, "INFO server");
     assert!(up.contains("uptime_in_seconds"), "{up}");
     barrier.wait();
     for run in [holder, other] {
-        let outcome = machine.end(run);
-        assert_eq!(
-            (outcome.code, outcome.stdout.trim_end()),
-            (0, "T1"),
-            "{outcome}"
-        );
+        machine.end(run).gives(0, "T1\n", "a token");
     }
     assert_eq!(server.received().len(), 1);
 }

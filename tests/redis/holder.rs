@@ -23,10 +23,8 @@ fn steps() -> Option<usize> {
 /// machine asks. `check` gets the step and what came of it.
 fn at_every_step(to: Signal, check: impl Fn(&str, &Story) + Sync) {
     let Some(steps) = steps() else { return };
-    assert!(
-        steps >= 6,
-        "look, check, take, look again, make sure, write, give back: {steps}"
-    );
+    // Look, check, take, look again, make sure, write, give back.
+    assert!(steps >= 6, "{steps} steps");
     let all = (0..steps).flat_map(|at| [(Way::Question, at), (Way::Answer, at)]);
     let told = Mutex::new(Vec::new());
     at_once(all, |(way, at)| {
@@ -56,12 +54,8 @@ impl Story {
         let (servers, redis) = (Servers::start(), Redis::start()?.settled());
         let proxy = Proxy::start(redis.address());
         proxy.hold(way, at);
-        let (machine, other) = (
-            sharing(&servers, &proxy.url()),
-            sharing(&servers, &redis.url()),
-        );
-        let mut holder =
-            machine.start(machine.command(&["token", "systemsway", "--timeout", HOLDER]));
+        let [machine, other] = [proxy.url(), redis.url()].map(|url| sharing(&servers, &url));
+        let mut holder = machine.begin(&format!("token systemsway --timeout {HOLDER}"));
         if !proxy.reached(|| holder.try_wait().expect("a child").is_none()) {
             machine.end(holder);
             return None;
@@ -77,46 +71,46 @@ impl Story {
         })
     }
 
-    /// Another machine's token, once the holder's right has ended.
-    fn others(&self) -> String {
-        token(&self.other, "token systemsway --timeout 55")
+    /// The holder's process.
+    fn holder(&self) -> std::process::Child {
+        let mut holder = self.holder.lock().expect("a child");
+        holder.take().expect("a child")
+    }
+
+    /// Another machine's token, once the holder's right has ended, and how many logins there were.
+    fn others(&self, step: &str) -> (String, usize) {
+        let got = token(&self.other, "token systemsway --timeout 55");
+        let seen = logins(&self.servers);
+        assert!((1..=2).contains(&seen), "{step}: {seen} logins");
+        (got, seen)
+    }
+
+    /// The store has this token at last, which is alive.
+    fn ends(&self, step: &str, got: &str) {
+        let kept = token(&self.other, "token systemsway --cached");
+        assert_eq!(kept, got, "{step}");
+        let status = self.other.run("status systemsway --check --json").json();
+        assert_eq!(status[0]["checked"], "alive", "{step}: {status}");
     }
 }
 
 #[test]
 fn killed_at_every_step() {
     at_every_step(Signal::KILL, |step, story| {
-        let holder = story
-            .holder
-            .lock()
-            .expect("a child")
-            .take()
-            .expect("a child");
-        assert_eq!(story.machine.end(holder).code, 137, "{step}");
+        story.machine.end(story.holder()).exits(137, step);
         // What it had sent may still arrive.
         story.proxy.open();
-        let (machine, got) = (&story.other, story.others());
-        let seen = logins(&story.servers);
-        assert!((1..=2).contains(&seen), "{step}: {seen} logins");
-        assert_eq!(token(machine, "token systemsway --cached"), got, "{step}");
-        let status = machine.run("status systemsway --check --json").json();
-        assert_eq!(status[0]["checked"], "alive", "{step}: {status}");
+        let (got, _) = story.others(step);
+        story.ends(step, &got);
     });
 }
 
 #[test]
 fn stopped_at_every_step_beyond_the_lease() {
     at_every_step(Signal::STOP, |step, story| {
-        let (machine, got) = (&story.other, story.others());
-        let seen = logins(&story.servers);
-        assert!((1..=2).contains(&seen), "{step}: {seen} logins");
+        let (got, seen) = story.others(step);
         story.proxy.open();
-        let holder = story
-            .holder
-            .lock()
-            .expect("a child")
-            .take()
-            .expect("a child");
+        let holder = story.holder();
         signal(&holder, Signal::CONT);
         let outcome = story.machine.end(holder);
         // It comes too late for a login of its own: it shares the other's session, or says that it was too slow.
@@ -126,8 +120,6 @@ fn stopped_at_every_step_beyond_the_lease() {
             code => panic!("{step}: {code}: {outcome}"),
         }
         assert_eq!(logins(&story.servers), seen, "{step}: a second login");
-        assert_eq!(token(machine, "token systemsway --cached"), got, "{step}");
-        let status = machine.run("status systemsway --check --json").json();
-        assert_eq!(status[0]["checked"], "alive", "{step}: {status}");
+        story.ends(step, &got);
     });
 }

@@ -1,8 +1,6 @@
 //! The server as the protocol sees it: one entry, its lock, and the number of the last right. `scripts.rs` holds it
 //! against a real one.
 
-use std::time::Duration;
-
 use crmauth::store::redis::lock::{Command, Fence, Moment, Owner, Response, Right};
 
 /// What may be broken, to see whether anybody notices.
@@ -59,21 +57,15 @@ impl Model {
     /// The entry, as long as it is kept.
     pub fn read(&mut self, now: Moment) -> Option<(Fence, Vec<u8>)> {
         self.expire(now);
-        self.entry
-            .as_ref()
-            .map(|(fence, sealed, _)| (*fence, sealed.clone()))
+        let entry = self.entry.as_ref();
+        entry.map(|(fence, sealed, _)| (*fence, sealed.clone()))
     }
 
     /// Does what it is asked.
     pub fn answer(&mut self, now: Moment, call: &Command) -> Response {
         self.expire(now);
         match call {
-            Command::Take {
-                owner,
-                lease,
-                seen,
-                grace,
-            } => self.take(now, *owner, *lease, *seen, *grace),
+            Command::Take { .. } => self.take(now, call),
             Command::Hold(Right { owner, fence }, lease) => {
                 let claim = self.lock.is_none() && self.broken == Broken::Claim;
                 if claim || self.is_late(*owner, *fence) {
@@ -99,10 +91,8 @@ impl Model {
                 Response::Done
             }
             Command::GiveBack(Right { owner, fence }) => {
-                let its = self
-                    .lock
-                    .is_none_or(|(other, its, _)| (other, its) == (*owner, *fence));
-                if its || self.broken == Broken::Compare {
+                let its = |(other, its, _)| (other, its) == (*owner, *fence);
+                if self.lock.is_none_or(its) || self.broken == Broken::Compare {
                     self.lock = None;
                     self.last = self.newest().max(*fence + 1);
                 }
@@ -111,14 +101,16 @@ impl Model {
         }
     }
 
-    fn take(
-        &mut self,
-        now: Moment,
-        owner: Owner,
-        lease: Duration,
-        seen: Option<Option<Fence>>,
-        grace: Duration,
-    ) -> Response {
+    fn take(&mut self, now: Moment, call: &Command) -> Response {
+        let &Command::Take {
+            owner,
+            lease,
+            seen,
+            grace,
+        } = call
+        else {
+            panic!("{call:?}")
+        };
         if let Some((holder, fence, ends)) = self.lock
             && holder == owner
         {
@@ -131,15 +123,12 @@ impl Model {
         if let Some((_, _, ends)) = self.lock {
             return Response::Busy(ends - now);
         }
-        if self.started > Moment::ZERO && now < self.started + grace && self.broken != Broken::Quiet
-        {
+        let young = self.started > Moment::ZERO && now < self.started + grace;
+        if young && self.broken != Broken::Quiet {
             return Response::JustStarted;
         }
-        let clock = if self.broken == Broken::Clock {
-            0
-        } else {
-            now.as_micros() as Fence
-        };
+        let counts = self.broken == Broken::Clock;
+        let clock = if counts { 0 } else { now.as_micros() as Fence };
         let fence = clock.max(self.newest() + 1);
         self.lock = Some((owner, fence, now + lease));
         self.last = fence;
@@ -148,14 +137,13 @@ impl Model {
 
     /// Whether a later right than this was given, or another has the lock.
     fn is_late(&self, owner: Owner, fence: Fence) -> bool {
-        self.lock
-            .is_some_and(|(other, its, _)| (other, its) != (owner, fence))
-            || self.newest() > fence
+        let others = |(other, its, _)| (other, its) != (owner, fence);
+        self.lock.is_some_and(others) || self.newest() > fence
     }
 
     fn newest(&self) -> Fence {
-        self.last
-            .max(self.entry.as_ref().map_or(0, |(fence, ..)| *fence))
+        let entry = self.entry.as_ref();
+        self.last.max(entry.map_or(0, |(fence, ..)| *fence))
     }
 
     fn expire(&mut self, now: Moment) {

@@ -17,29 +17,27 @@ fn steps() -> Vec<Step> {
         let yaml = YamlLoader::load_from_str(text).expect("YAML").remove(0);
         let job = &yaml["import"]["script"];
         if let Some(lines) = job.as_vec() {
-            let lines: Vec<&str> = lines
-                .iter()
-                .map(|line| line.as_str().expect("a line"))
-                .collect();
-            steps.push((lines.join("\n"), Vec::new()));
+            let lines = lines.iter().map(|line| line.as_str().expect("a line"));
+            steps.push((lines.collect::<Vec<_>>().join("\n"), Vec::new()));
         }
         let list = [&yaml["steps"], &yaml["jobs"]["import"]["steps"]];
         for step in list.iter().filter_map(|list| list.as_vec()).flatten() {
-            let script = step["run"]
-                .as_str()
-                .or(step["script"].as_str())
-                .expect("a script");
-            steps.push((script.to_owned(), variables(&step["env"])));
+            let script = step["run"].as_str().or(step["script"].as_str());
+            let script = script.expect("a script").to_owned();
+            steps.push((script, variables(&step["env"])));
         }
     }
     steps
 }
 
 fn variables(mapping: &Yaml) -> Vec<(String, String)> {
-    let pairs = mapping.as_hash().expect("variables").iter();
     let text = |yaml: &Yaml| yaml.as_str().expect("a text").to_owned();
-    pairs
-        .map(|(name, value)| (text(name), text(value)))
+    let pair = |(name, value)| (text(name), text(value));
+    mapping
+        .as_hash()
+        .expect("variables")
+        .iter()
+        .map(pair)
         .collect()
 }
 
@@ -60,18 +58,11 @@ fn the_examples_share() {
             assert!(value.contains(&name), "{name}: {value}");
         }
         let outcome = machine.shell("bash", &format!("set -eo pipefail\n{script}"));
-        assert_eq!(outcome.code, 0, "{script}: {outcome}");
-        assert!(
-            outcome.stdout.starts_with(['[', '{', '"']),
-            "{script}: {outcome}"
-        );
+        outcome.exits(0, &script);
+        let json = outcome.stdout.starts_with(['[', '{', '"']);
+        assert!(json, "{script}: {outcome}");
     }
-    assert_eq!(
-        redis
-            .names()
-            .iter()
-            .filter(|name| name.ends_with(":last"))
-            .count(),
-        3
-    );
+    let names = redis.names();
+    let last = names.iter().filter(|name| name.ends_with(":last"));
+    assert_eq!(last.count(), 3);
 }

@@ -1,22 +1,19 @@
 //! The store's URL, its key and its password.
 
-use std::os::unix::fs::PermissionsExt;
-
 use super::*;
-use crate::support::Outcome;
+use crate::support::cells;
+use crate::support::machine::set_mode;
 use crate::support::stored::five;
 use crate::support::tls::Authority;
 
 pub const OTHER_KEY: &str = "YW5vdGhlciBrZXkgb2YgdGhpcnR5LXR3byBieXRlcy4=";
 
-/// A run that fails with exit code 2 before anything is sent.
+/// A run that fails with exit code 2 before anything is sent: its line and what it says, between ` | `.
 #[track_caller]
-fn refused(machine: &Machine, servers: &Servers, line: &str, texts: &[&str]) -> Outcome {
+fn refused(machine: &Machine, servers: &Servers, line_and_texts: &str) {
     let before = servers.events().len();
-    let outcome = machine.run(line);
-    outcome.fails(2, texts);
+    machine.refuses(line_and_texts);
     assert_eq!(servers.events().len(), before, "something was sent");
-    outcome
 }
 
 #[test]
@@ -25,70 +22,46 @@ fn a_store_needs_its_key() {
         return;
     };
     let mut machine = sharing(&servers, &redis.url());
+    let refused = |machine: &Machine, texts: &str| {
+        refused(machine, &servers, &format!("token zeev | {texts}"));
+    };
     machine.unset("CRMAUTH_STORE_KEY");
     let hint = "`openssl rand -base64 32` makes one";
-    refused(
-        &machine,
-        &servers,
-        "token zeev",
-        &["CRMAUTH_STORE_KEY is not set", hint],
-    );
-    for (key, why) in [
-        ("short", "is not a key"),
-        ("c2hvcnQ=", "is not a key"),
-        ("  ", "is not set"),
-    ] {
+    refused(&machine, &format!("CRMAUTH_STORE_KEY is not set | {hint}"));
+    for [key, why] in cells([
+        "short | is not a key",
+        "c2hvcnQ= | is not a key",
+        "   | is not set",
+    ]) {
         machine.set("CRMAUTH_STORE_KEY", key);
-        refused(
-            &machine,
-            &servers,
-            "token zeev",
-            &["CRMAUTH_STORE_KEY", why, hint],
-        );
+        refused(&machine, &format!("CRMAUTH_STORE_KEY | {why} | {hint}"));
     }
     assert_eq!(redis.names(), Vec::<String>::new());
     machine.set("CRMAUTH_STORE_KEY_CMD", &format!("echo {KEY}"));
     machine.set("CRMAUTH_STORE_KEY", KEY);
     refused(
         &machine,
-        &servers,
-        "token zeev",
-        &["both CRMAUTH_STORE_KEY and CRMAUTH_STORE_KEY_CMD are set"],
+        "both CRMAUTH_STORE_KEY and CRMAUTH_STORE_KEY_CMD are set",
     );
     // All three ways are one key.
     machine.unset("CRMAUTH_STORE_KEY");
     let got = token(&machine, "token zeev");
     let path = machine.write("key", format!("{KEY}\n"));
-    machine
-        .unset("CRMAUTH_STORE_KEY_CMD")
-        .set("CRMAUTH_STORE_KEY_FILE", path.to_str().expect("UTF-8"));
+    machine.unset("CRMAUTH_STORE_KEY_CMD");
+    machine.set("CRMAUTH_STORE_KEY_FILE", path.to_str().expect("UTF-8"));
     assert_eq!(token(&machine, "token zeev"), got);
     machine.set("CRMAUTH_STORE_KEY_FILE", "none");
     refused(
         &machine,
-        &servers,
-        "token zeev",
-        &["CRMAUTH_STORE_KEY_FILE from the environment names"],
+        "CRMAUTH_STORE_KEY_FILE from the environment names",
     );
-    machine
-        .unset("CRMAUTH_STORE_KEY_FILE")
-        .set("CRMAUTH_STORE_KEY_CMD", "false");
-    refused(
-        &machine,
-        &servers,
-        "token zeev",
-        &["CRMAUTH_STORE_KEY_CMD", "ended with exit status 1"],
-    );
+    machine.unset("CRMAUTH_STORE_KEY_FILE");
+    machine.set("CRMAUTH_STORE_KEY_CMD", "false");
+    refused(&machine, "CRMAUTH_STORE_KEY_CMD | ended with exit status 1");
     // It comes from the environment alone.
-    machine
-        .unset("CRMAUTH_STORE_KEY_CMD")
-        .write(".env", format!("CRMAUTH_STORE_KEY={KEY}\n"));
-    refused(
-        &machine,
-        &servers,
-        "token zeev",
-        &["CRMAUTH_STORE_KEY is not set"],
-    );
+    machine.unset("CRMAUTH_STORE_KEY_CMD");
+    machine.write(".env", format!("CRMAUTH_STORE_KEY={KEY}\n"));
+    refused(&machine, "CRMAUTH_STORE_KEY is not set");
     // Whoever keeps nothing needs none.
     assert_eq!(machine.run("token zeev --no-store").code, 0);
 }
@@ -107,9 +80,8 @@ fn another_key_is_no_way_in() {
             logout --all|status systemsway";
     for line in lines.split('|') {
         let before = servers.events().len();
-        let outcome = other.run(line);
-        assert_eq!(outcome.code, 2, "{line}: {outcome}");
-        outcome.says(&["this store was encrypted with another key"]);
+        let texts = ["this store was encrypted with another key"];
+        other.run(line).exits(2, line).says(&texts);
         assert_eq!(servers.events().len(), before, "{line}");
     }
     assert_eq!(redis.names(), names);
@@ -125,36 +97,16 @@ fn whoever_came_first_with_another_key_is_noticed_by_the_second() {
     let Some((servers, redis)) = fleet() else {
         return;
     };
-    let machines: Vec<_> = [KEY, OTHER_KEY]
-        .into_iter()
-        .cycle()
-        .take(8)
-        .map(|key| {
-            let mut machine = sharing(&servers, &redis.url());
-            machine.secret("CRMAUTH_STORE_KEY", key);
-            machine
-        })
-        .collect();
-    let codes = std::sync::Mutex::new(Vec::new());
-    crate::support::at_once(machines.iter().enumerate(), |(number, machine)| {
-        codes
-            .lock()
-            .expect("codes")
-            .push((number % 2, machine.run("token systemsway").code));
+    let codes = std::sync::Mutex::new([(); 2].map(|()| Vec::new()));
+    at_once(0..8, |number| {
+        let mut machine = sharing(&servers, &redis.url());
+        machine.secret("CRMAUTH_STORE_KEY", [KEY, OTHER_KEY][number % 2]);
+        let code = machine.run("token systemsway").code;
+        codes.lock().expect("codes")[number % 2].push(code);
     });
-    let codes = codes.into_inner().expect("codes");
-    for side in 0..2 {
-        let mut own = codes
-            .iter()
-            .filter(|(its, _)| *its == side)
-            .map(|(_, code)| *code);
-        let first = own.next().expect("a code");
-        assert!(own.all(|code| code == first), "{codes:?}");
-    }
-    assert!(
-        codes.iter().any(|(_, code)| *code == 0) && codes.iter().any(|(_, code)| *code == 2),
-        "{codes:?}"
-    );
+    let mut codes = codes.into_inner().expect("codes");
+    codes.sort();
+    assert_eq!(codes, [[0; 4], [2; 4]]);
     assert_eq!(logins(&servers), 1);
 }
 
@@ -163,136 +115,78 @@ fn urls_that_are_refused() {
     let (servers, mut machine) = five();
     shares(&mut machine, "x");
     machine.canary("Pw7Qx2Store");
-    for (url, texts) in [
-        (
-            "rediss://h#insecure",
-            &[
-                "CRMAUTH_STORE asks for #insecure",
-                "rediss://USER:PASSWORD@HOST",
-            ][..],
-        ),
-        ("redis://", &["has no usable host"]),
-        ("redis:///0", &["has no usable host"]),
-        ("redis:h", &["has no usable host"]),
-        ("redis://a%zz", &["has no usable host"]),
-        ("redis://h:99999", &["is not a valid URL"]),
-        ("redis://h#x", &["contains a fragment (#)"]),
-        ("redis://h/x", &["has a database that is not a number"]),
-        ("redis://h/-1", &["has a database that is not a number"]),
-        ("redis://h/1/2", &["has a database that is not a number"]),
-        (
-            "redis://h/99999999999",
-            &["has too large a database number"],
-        ),
-        (
-            "redis://secret@h",
-            &["has a user but no password", "redis://:PASSWORD@HOST"],
-        ),
-        (
-            "redis://:%ff@h",
-            &["has a user or a password that is not valid UTF-8"],
-        ),
-        (
-            "redis:// h",
-            &["contains white space or a control character, which is not allowed in a URL"],
-        ),
-        (
-            "redis://h?a=b",
-            &["has parameters (?), and none are supported"],
-        ),
-        ("redis://:Pw7Qx2Store@h?a=b", &["has parameters"]),
-        (
-            "redis://192.0.2.1",
-            &[
-                "redis:// to 192.0.2.1:6379 is not encrypted",
-                "CRMAUTH_STORE_ALLOW_PLAIN=1",
-            ],
-        ),
-        (
-            "redis://user:Pw7Qx2Store@[2001:db8::1]:7000",
-            &["redis:// to [2001:db8::1]:7000 is not encrypted"],
-        ),
+    for row in [
+        "rediss://h#insecure | CRMAUTH_STORE asks for #insecure | rediss://USER:PASSWORD@HOST",
+        "redis:// | has no usable host",
+        "redis:///0 | has no usable host",
+        "redis:h | has no usable host",
+        "redis://a%zz | has no usable host",
+        "redis://h:99999 | is not a valid URL",
+        "redis://h#x | contains a fragment (#)",
+        "redis://h/x | has a database that is not a number",
+        "redis://h/-1 | has a database that is not a number",
+        "redis://h/1/2 | has a database that is not a number",
+        "redis://h/99999999999 | has too large a database number",
+        "redis://secret@h | has a user but no password | redis://:PASSWORD@HOST",
+        "redis://:%ff@h | has a user or a password that is not valid UTF-8",
+        "redis:// h | contains white space or a control character, which is not allowed in a URL",
+        "redis://h?a=b | has parameters (?), and none are supported",
+        "redis://:Pw7Qx2Store@h?a=b | has parameters",
+        "redis://192.0.2.1 | redis:// to 192.0.2.1:6379 is not encrypted | CRMAUTH_STORE_ALLOW_PLAIN=1",
+        "redis://user:Pw7Qx2Store@[2001:db8::1]:7000 | redis:// to [2001:db8::1]:7000 is not encrypted",
     ] {
+        let (url, texts) = row.split_once(" | ").expect("a text");
         machine.set("CRMAUTH_STORE", url);
-        refused(&machine, &servers, "token zeev", texts);
+        refused(&machine, &servers, &format!("token zeev | {texts}"));
         if !url.contains(['@', ' ']) {
             machine.unset("CRMAUTH_STORE");
             refused(
                 &machine,
                 &servers,
-                &format!("token zeev --store {url}"),
-                &texts[..0],
+                &format!("token zeev --store {url} | error: "),
             );
         }
     }
-    let texts = &["--store contains a password", "set CRMAUTH_STORE instead"];
-    refused(
-        &machine,
-        &servers,
-        "token zeev --store redis://:Pw7Qx2Store@127.0.0.1",
-        texts,
-    );
+    let texts = "--store contains a password | set CRMAUTH_STORE instead";
+    let line = "token zeev --store redis://:Pw7Qx2Store@127.0.0.1";
+    refused(&machine, &servers, &format!("{line} | {texts}"));
 }
 
 #[test]
 fn passwords_users_and_databases() {
-    let (Some(redis), servers) = (
-        Redis::with(&["--requirepass", "Pw7 Qx2:Store"]),
-        Servers::start(),
-    ) else {
+    let Some(redis) = Redis::with(&["--requirepass", "Pw7 Qx2:Store"]) else {
         return;
     };
+    let servers = Servers::start();
     let mut machine = sharing(&servers, &redis.url());
+    let refused = |machine: &Machine, line: &str| refused(machine, &servers, line);
     machine.canary("Pw7 Qx2:Store").canary("Wr0ngPassword");
-    refused(&machine, &servers, "token zeev", &["requires a password"]);
+    refused(&machine, "token zeev | requires a password");
     let at = |user: &str, end: &str| format!("redis://{user}@{}{end}", redis.address());
     machine.set("CRMAUTH_STORE", &at(":Wr0ngPassword", ""));
     refused(
         &machine,
-        &servers,
-        "token zeev",
-        &["does not accept the user or the password", "check the user"],
+        "token zeev | does not accept the user or the password | check the user",
     );
     machine.set("CRMAUTH_STORE", &at(":Pw7%20Qx2%3AStore", "/99"));
-    refused(
-        &machine,
-        &servers,
-        "token zeev",
-        &["out of range", "the database"],
-    );
+    refused(&machine, "token zeev | out of range | the database");
     machine.set("CRMAUTH_STORE", &at(":Pw7%20Qx2%3AStore", "/3"));
     let got = token(&machine, "token zeev");
     assert_eq!(redis.names(), Vec::<String>::new(), "database 0 is empty");
-    let mut client = redis.client();
-    let rule = [
-        "ACL",
-        "SETUSER",
-        "ci",
-        "on",
-        ">Ci5Password",
-        "~crmauth:*",
-        "+@all",
-        "-@scripting",
-    ];
-    let mut command = redis::cmd(rule[0]);
-    rule[1..].iter().for_each(|word| {
-        command.arg(*word);
-    });
-    let _: () = command.query(&mut client).expect("a user");
+    ask::<()>(
+        &redis,
+        "ACL SETUSER ci on >Ci5Password ~crmauth:* +@all -@scripting",
+    );
     machine.set("CRMAUTH_STORE", &at("ci:Ci5Password", "/3"));
     assert_eq!(token(&machine, "token zeev"), got);
-    refused(&machine, &servers, "login zeev", &["answered NOPERM"]);
+    refused(&machine, "login zeev | answered NOPERM");
     // A password where none is wanted is a setting to be mended too.
     let Some(open) = Redis::start() else { return };
-    machine.set(
-        "CRMAUTH_STORE",
-        &format!("redis://:Pw7%20Qx2%3AStore@{}", open.address()),
-    );
+    let place = format!("redis://:Pw7%20Qx2%3AStore@{}", open.address());
+    machine.set("CRMAUTH_STORE", &place);
     refused(
         &machine,
-        &servers,
-        "token zeev",
-        &["check the user, the password and the database"],
+        "token zeev | check the user, the password and the database",
     );
 }
 
@@ -304,21 +198,14 @@ fn over_tls() {
     let file = |name: &str, text: &str| {
         let path = folder.path().join(name);
         std::fs::write(&path, text).expect("a file");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("a mode");
+        set_mode(&path, 0o600);
         path.to_str().expect("UTF-8").to_owned()
     };
-    let port = crate::support::redis::free_port().to_string();
+    let port = crate::support::redis::free_port();
     let (certificate, key) = (file("certificate", &certificate), file("key", &key));
-    let options = [
-        "--tls-port",
-        &port,
-        "--tls-cert-file",
-        &certificate,
-        "--tls-key-file",
-        &key,
-        "--tls-auth-clients",
-        "no",
-    ];
+    let files = format!("--tls-cert-file {certificate} --tls-key-file {key}");
+    let options = format!("--tls-port {port} {files} --tls-auth-clients no");
+    let options: Vec<&str> = options.split(' ').collect();
     let Some(redis) = Redis::with(&options).map(Redis::settled) else {
         return;
     };
@@ -328,40 +215,35 @@ fn over_tls() {
     let trusting = format!("token systemsway --ca-file {}", ca.display());
     let got = token(&machine, &trusting);
     assert_eq!(token(&machine, &trusting), got);
-    assert_eq!(
-        token(
-            &machine,
-            &format!("token systemsway --ca-file {certificate}")
-        ),
-        got,
-        "its own certificate"
-    );
+    let own = format!("token systemsway --ca-file {certificate}");
+    assert_eq!(token(&machine, &own), got, "its own certificate");
     assert_eq!(logins(&servers), 1);
     // Who is not trusted, or is another, gets nothing.
+    let plain = redis.address().port();
     for (line, url, texts) in [
         (
-            "token systemsway".to_owned(),
+            "token systemsway",
             format!("rediss://localhost:{port}"),
-            &["unknown issuer", "--no-store"][..],
+            "unknown issuer | --no-store",
         ),
         (
-            trusting.clone(),
+            &trusting,
             format!("rediss://127.0.0.1:{port}"),
-            &["is for another name"],
+            "is for another name",
         ),
         (
-            trusting.clone(),
-            format!("rediss://{}", redis.address()),
-            &["cannot be reached"],
+            &trusting,
+            format!("rediss://127.0.0.1:{plain}"),
+            "cannot be reached",
         ),
         (
-            trusting.clone(),
+            &trusting,
             format!("redis://127.0.0.1:{port}"),
-            &["cannot be reached"],
+            "cannot be reached",
         ),
     ] {
         machine.set("CRMAUTH_STORE", &url);
-        machine.run(&line).fails(5, texts);
+        machine.fails(line, 5, &[]).tells(texts);
     }
     assert_eq!(logins(&servers), 1);
 }

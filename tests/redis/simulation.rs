@@ -49,12 +49,9 @@ struct Weather {
 
 impl Weather {
     fn of(random: &mut Random) -> Self {
-        let mut some = |most| {
-            if random.chance(500) {
-                random.below(most)
-            } else {
-                0
-            }
+        let mut some = |most| match random.chance(500) {
+            true => random.below(most),
+            false => 0,
         };
         Self {
             lost: some(80),
@@ -209,27 +206,20 @@ impl<'a> Story<'a> {
     /// The story of a seed.
     fn new(seed: u64, broken: Broken, text: Option<&'a mut String>) -> Self {
         let mut random = Random(seed);
-        let rough = random.chance(300);
-        let weather = if rough {
-            Weather::rough(&mut random)
-        } else {
-            Weather::of(&mut random)
+        let weather = match random.chance(300) {
+            true => Weather::rough(&mut random),
+            false => Weather::of(&mut random),
         };
         let life = random.millis(4_000, 60_000);
         let mut story = Self {
             text,
             ..Self::empty(seed, random, weather, broken, life)
         };
-        let spread = if story.random.chance(500) {
-            200
-        } else {
-            20_000
-        };
+        let together = story.random.chance(500);
+        let spread = if together { 200 } else { 20_000 };
         for _ in 0..2 + story.random.below(5) {
-            let (begins, patience) = (
-                story.random.millis(0, spread),
-                story.random.millis(3_000, 25_000),
-            );
+            let begins = story.random.millis(0, spread);
+            let patience = story.random.millis(3_000, 25_000);
             story.client(begins, patience);
         }
         story
@@ -302,9 +292,8 @@ impl<'a> Story<'a> {
             self.until_quiet();
             let outcome = self.clients[last].outcome;
             if !matches!(outcome, Some(Outcome::Shared(_) | Outcome::Own(_))) {
-                self.fail(format!(
-                    "the last client got no session in fair weather: {outcome:?}"
-                ));
+                let fault = "the last client got no session in fair weather";
+                self.fail(format!("{fault}: {outcome:?}"));
             }
         }
         match self.fault.take() {
@@ -322,11 +311,9 @@ impl<'a> Story<'a> {
             self.happen(who, what);
         }
         for id in 0..self.clients.len() {
-            if self.clients[id].outcome.is_none() {
-                self.fail(format!(
-                    "client {id} waits for ever: {:?}",
-                    self.clients[id].step
-                ));
+            let Client { outcome, step, .. } = self.clients[id];
+            if outcome.is_none() {
+                self.fail(format!("client {id} waits for ever: {step:?}"));
             }
         }
     }
@@ -343,12 +330,9 @@ impl<'a> Story<'a> {
             What::Gone => return self.gone(who),
             What::LoginTakesEffect => {
                 self.sessions += 1;
-                self.clients[who].session = Some(self.sessions);
-                tell!(
-                    self,
-                    "client {who}'s login takes effect: session {}",
-                    self.sessions
-                );
+                let id = self.sessions;
+                self.clients[who].session = Some(id);
+                tell!(self, "client {who}'s login takes effect: session {id}");
                 return;
             }
             _ => {}
@@ -359,28 +343,20 @@ impl<'a> Story<'a> {
         if self.up && self.random.chance(self.weather.restarts) {
             self.goes_down();
         }
-        let now = self.now;
+        let (now, step) = (self.now, self.clients[who].step);
         if now < self.clients[who].paused_until {
             let wait = self.clients[who].paused_until - now;
             return self.after(wait, who, what);
         }
         if self.random.chance(self.weather.crashes) {
-            tell!(
-                self,
-                "client {who} crashes while {:?}",
-                self.clients[who].step
-            );
+            tell!(self, "client {who} crashes while {step:?}");
             return self.end(who, Outcome::Crashed);
         }
         if self.random.chance(self.weather.pauses) {
             let long = self.random.chance(400);
             let pause = self.random.millis(10, if long { 25_000 } else { 1_500 });
-            tell!(
-                self,
-                "client {who} pauses for {} ms while {:?}",
-                pause.as_millis(),
-                self.clients[who].step
-            );
+            let millis = pause.as_millis();
+            tell!(self, "client {who} pauses for {millis} ms while {step:?}");
             let client = &mut self.clients[who];
             (client.paused_until, client.disturbed) = (now + pause, now + pause);
             client.paused += pause;
@@ -450,11 +426,8 @@ impl<'a> Story<'a> {
             let way = self.random.millis(200, 12_000);
             let client = &mut self.clients[who];
             (client.disturbed, client.unheard) = (self.now + way, true);
-            tell!(
-                self,
-                "a message of client {who} takes {} ms",
-                way.as_millis()
-            );
+            let millis = way.as_millis();
+            tell!(self, "a message of client {who} takes {millis} ms");
             return Some(way);
         }
         Some(self.random.millis(1, WAY_MAX.as_millis() as u64))
@@ -470,10 +443,10 @@ impl<'a> Story<'a> {
             Question::Read => Answer::Entry(self.server.read(self.now)),
             Question::Do(call) => {
                 let reply = self.server.answer(self.now, &call);
+                let name = name(&call);
                 tell!(
                     self,
-                    "the server: client {who}'s {} is answered {reply:?}",
-                    name(&call)
+                    "the server: client {who}'s {name} is answered {reply:?}"
                 );
                 self.note(who, &call, reply);
                 Answer::Response(reply)
@@ -496,22 +469,17 @@ impl<'a> Story<'a> {
             (Command::Hold(_, lease), Response::Done) => self.held(who, *lease),
             (Command::Write(Right { owner, fence }, sealed, _), Response::Done) => {
                 let (id, _) = session(sealed);
-                let grant = self
-                    .grants
-                    .iter()
-                    .position(|right| *right == (*owner, *fence))
-                    .unwrap_or(0);
-                let new = (id, grant as u64);
-                if let Some(old) = self.stored
-                    && new.0 < old.0
-                    && new.1 < old.1
+                let mut grants = self.grants.iter();
+                let grant = grants.position(|right| *right == (*owner, *fence));
+                let grant = grant.unwrap_or(0) as u64;
+                if let Some((newer, later)) = self.stored
+                    && id < newer
+                    && grant < later
                 {
-                    self.fail(format!(
-                        "client {who}'s stale session {} overwrites the newer {}",
-                        new.0, old.0
-                    ));
+                    let fault = format!("stale session {id} overwrites the newer {newer}");
+                    self.fail(format!("client {who}'s {fault}"));
                 }
-                self.stored = Some(new);
+                self.stored = Some((id, grant));
             }
             _ => {}
         }
@@ -530,11 +498,11 @@ impl<'a> Story<'a> {
             }
             // Answered once: what comes later is not for this question.
             client.question += 1;
-            if let (Some(lease), reply) = (&mut client.lease, answer) {
-                let reply = reply.and_then(|answer| match answer {
-                    Answer::Response(reply) => Some(reply),
-                    Answer::Entry(_) => None,
-                });
+            if let Some(lease) = &mut client.lease {
+                let reply = match answer {
+                    Some(Answer::Response(reply)) => Some(reply),
+                    _ => None,
+                };
                 lease.renewed(tag.asked, self.now, reply);
             }
             return self.beside(who);
@@ -562,10 +530,8 @@ impl<'a> Story<'a> {
                 let client = &self.clients[who];
                 let outcome = match client.session {
                     Some(session) => Outcome::Own(session),
-                    None => client
-                        .lease
-                        .as_ref()
-                        .map_or(Outcome::Away, |_| Outcome::Refused),
+                    None if client.lease.is_some() => Outcome::Refused,
+                    None => Outcome::Away,
                 };
                 self.end(who, outcome);
             }
@@ -585,10 +551,8 @@ impl<'a> Story<'a> {
     }
 
     fn looked(&mut self, who: usize, entry: Option<(Fence, Vec<u8>)>) {
-        let fresh = entry
-            .as_ref()
-            .map(|(_, sealed)| session(sealed))
-            .filter(|(_, ends)| self.now < *ends);
+        let fresh = entry.as_ref().map(|(_, sealed)| session(sealed));
+        let fresh = fresh.filter(|(_, ends)| self.now < *ends);
         let step = self.clients[who].step;
         if let Some((id, _)) = fresh {
             tell!(self, "client {who} shares session {id}");
@@ -606,8 +570,8 @@ impl<'a> Story<'a> {
         let heeds_news = self.random.chance(700) && self.broken != Broken::Reread;
         let seen = heeds_news.then_some(entry.map(|(fence, _)| fence));
         let client = &mut self.clients[who];
-        (client.lease, client.unheard) =
-            (Some(Lease::new(self.terms, owner, seen, deadline)), false);
+        client.lease = Some(Lease::new(self.terms, owner, seen, deadline));
+        client.unheard = false;
         self.to(who, Step::Waiting);
         self.drive(who, Event::Begin);
     }
@@ -670,20 +634,15 @@ impl<'a> Story<'a> {
         let now = self.now;
         let its = self.clients[who].lease.as_ref().map(|lease| lease.owner);
         let forgotten = !self.up || self.came_up > self.clients[who].last_held;
-        let holder = self
-            .server
-            .lock
-            .filter(|(_, _, ends)| now < *ends)
-            .map(|(owner, ..)| owner);
-        if holder != its && !forgotten {
+        let holder = self.server.lock.filter(|(_, _, ends)| now < *ends);
+        if holder.map(|(owner, ..)| owner) != its && !forgotten {
             self.fail(format!("client {who} logs in without the right"));
         }
-        if let Some((_, sealed)) = self.server.read(now).filter(|_| self.up)
-            && now < session(&sealed).1
-        {
+        let stored = self.server.read(now).filter(|_| self.up);
+        let stored = stored.map(|(_, sealed)| session(&sealed));
+        if let Some((id, _)) = stored.filter(|(_, ends)| now < *ends) {
             self.fail(format!(
-                "client {who} logs in although session {} is there",
-                session(&sealed).0
+                "client {who} logs in although session {id} is there"
             ));
         }
         for other in 0..self.clients.len() {
@@ -832,10 +791,8 @@ fn day(runners: u64) -> (u64, usize) {
 #[test]
 fn a_fleet_logs_in_once_a_session() {
     let (logins, jobs) = day(1000);
-    println!(
-        "1000 runners, a day: {jobs} jobs, {logins} logins, {:.1} an hour",
-        logins as f64 / 24.0
-    );
+    let rate = logins as f64 / 24.0;
+    println!("1000 runners, a day: {jobs} jobs, {logins} logins, {rate:.1} an hour");
     assert!((155..=162).contains(&logins), "{logins}");
 }
 
@@ -856,10 +813,8 @@ fn story(seed: u64, broken: Broken) -> (String, Result<(), String>) {
     reason = "how long to search is for the caller to say"
 )]
 fn seeds() -> u64 {
-    std::env::var("CRMAUTH_SIMULATION_SEEDS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(10_000)
+    let given = std::env::var("CRMAUTH_SIMULATION_SEEDS").ok();
+    given.and_then(|text| text.parse().ok()).unwrap_or(10_000)
 }
 
 #[test]
