@@ -126,13 +126,18 @@ fn what_cannot_be_sent_is_refused_before_anything_is() {
     let server = Server::start(Vec::new());
     let machine = machine_at(&server);
     machine.write("latin1", b"\xe9");
-    let deep = [100, 20_000].map(|levels| {
+    let (bad, deep) = (
+        "has brackets that name no member",
+        "more than 100 levels of brackets",
+    );
+    let deep = [(100, bad), (101, deep), (20_000, deep)].map(|(levels, said)| {
         let levels = "[b]".repeat(levels);
-        format!("HC -J a{levels}=1 | more than 100 levels of brackets")
+        format!("HC -J a{levels}=1 -F b[=1 | {said}")
     });
     for [line, said] in cells([
         &deep[0],
         &deep[1],
+        &deep[2],
         "HC -Q x | -Q takes NAME=VALUE",
         "HC -F =x | -F takes NAME=VALUE",
         "HC -J a={x} | -J a is not JSON",

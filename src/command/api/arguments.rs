@@ -23,7 +23,7 @@ use crate::url::PathFault;
 /// Headers that say where a request goes and where it ends: one that is typed could send the session elsewhere.
 const OURS: [&str; 4] = ["Host", "Content-Length", "Transfer-Encoding", "Connection"];
 
-/// Tables inside each other, each of which takes a part of the stack. JSON's own readers allow about as many.
+/// Tables inside a body's object, each of which takes a part of the stack. JSON's own readers allow about as many.
 const LEVELS_MAX: usize = 100;
 
 /// What is read into memory, from a pipe or for a field. A regular file may be larger where it is sent as it is.
@@ -382,7 +382,7 @@ fn keys(field: &Field) -> Result<Vec<&str>> {
             hint "name a member as in a[b]=c; for a list use -J, as in -J 'ids=[1,2]'");
         return Err(error);
     }
-    if keys.len() > LEVELS_MAX {
+    if keys[1..].len() > LEVELS_MAX {
         return Err(
             error!(Usage: "{option} NAME has more than {most} levels of brackets"; option, most = LEVELS_MAX =>
             hint "-d sends JSON of any depth"),
