@@ -132,7 +132,7 @@ fn what_cannot_be_sent_is_refused_before_anything_is() {
     );
     let deep = [(100, bad), (101, deep), (20_000, deep)].map(|(levels, said)| {
         let levels = "[b]".repeat(levels);
-        format!("HC -J a{levels}=1 -F b[=1 | {said}")
+        format!("HC -F a{levels}=1 -F b[=1 | {said}")
     });
     for [line, said] in cells([
         &deep[0],
