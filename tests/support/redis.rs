@@ -235,6 +235,7 @@ struct Gate {
     /// How many messages have come, questions and answers.
     seen: [usize; 2],
     delay: Duration,
+    drips: bool,
 }
 
 /// What stands between the program and the server.
@@ -282,6 +283,11 @@ impl Proxy {
         self.gate.0.lock().expect("a gate").delay = delay;
     }
 
+    /// Passes one byte after the other on.
+    pub fn drip(&self) {
+        self.gate.0.lock().expect("a gate").drips = true;
+    }
+
     /// Whether the message that is held back has come; waits for it as long as `alive` says so.
     pub fn reached(&self, mut alive: impl FnMut() -> bool) -> bool {
         let (gate, news) = &*self.gate;
@@ -319,8 +325,9 @@ impl Proxy {
 fn pass(way: Way, mut from: TcpStream, mut to: TcpStream, shared: &(Mutex<Gate>, Condvar)) {
     let (gate, news) = shared;
     let mut chunk = [0; 65536];
+    let _ = to.set_nodelay(true);
     while let Ok(read @ 1..) = from.read(&mut chunk) {
-        let delay = {
+        let (delay, piece) = {
             let mut gate = gate.lock().expect("a gate");
             let place = usize::from(way == Way::Answer);
             let number = gate.seen[place];
@@ -330,7 +337,7 @@ fn pass(way: Way, mut from: TcpStream, mut to: TcpStream, shared: &(Mutex<Gate>,
                 news.notify_all();
                 gate = news.wait_while(gate, |gate| !gate.open).expect("a gate");
             }
-            gate.delay
+            (gate.delay, if gate.drips { 1 } else { read })
         };
         if !delay.is_zero() {
             // No sooner than a clock says; that is all a delay is.
@@ -338,7 +345,8 @@ fn pass(way: Way, mut from: TcpStream, mut to: TcpStream, shared: &(Mutex<Gate>,
                 .lock()
                 .map(|held| Condvar::new().wait_timeout(held, delay).map(drop));
         }
-        if to.write_all(&chunk[..read]).is_err() {
+        let mut pieces = chunk[..read].chunks(piece);
+        if pieces.any(|piece| to.write_all(piece).is_err()) {
             break;
         }
     }
