@@ -82,7 +82,7 @@ impl Json {
         Ok(session)
     }
 
-    /// The same in OAuth2, where the server names the token's type too.
+    /// The session in an OAuth2 answer, which names the type of the token too.
     pub fn oauth_session(&self, name: &str) -> Result<Session> {
         const TYPE: &str = "token_type";
         let token_type = self.text(TYPE);
