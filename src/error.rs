@@ -171,7 +171,7 @@ impl Error {
         self.since(&error).caused_by(error)
     }
 
-    /// The same where the error that led to this one is kept otherwise.
+    /// Like [`Self::because`], where the error that led to this one is kept otherwise.
     pub fn since(mut self, error: &io::Error) -> Self {
         self.message = tr!("{what}: {why}"; what = self.message, why = why(error));
         self

@@ -129,7 +129,7 @@ impl Run<'_> {
         Ok(found)
     }
 
-    /// The same, where a signal still ends the process at once: a stored session that is only printed needs no more.
+    /// Like [`Self::services`], for a stored session that is only printed: a signal still ends the process at once.
     pub async fn services_alone(&self) -> Result<(Services, Sources, Option<systems::Sandbox>)> {
         let (global, timeout) = (self.global, self.global.timeout);
         let trust = Trust::new(self.roots(), global.ca_file.as_deref(), timeout).await?;

@@ -25,7 +25,7 @@ impl Report {
         }
     }
 
-    /// The same for what need not be read to answer.
+    /// Shows a text that need not be read to answer.
     pub fn aside(&self, text: Text) {
         if self.chats() {
             self.line(&self.styled(style::DIM, &folded(&self.words(&text))));

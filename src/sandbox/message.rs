@@ -117,7 +117,7 @@ pub(super) fn member<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
     Some(value)
 }
 
-/// The same, where it is a text.
+/// The member of that name, in any case, where it is a text.
 pub(super) fn text<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
     member(object, name)?.as_str()
 }

@@ -142,7 +142,7 @@ fn called(spec: &'static Spec) -> impl Iterator<Item = &'static str> {
     std::iter::once(spec.id).chain(spec.aliases.iter().copied())
 }
 
-/// The same, and names of its product.
+/// A system's names, and those of its product.
 pub(super) fn known(spec: &'static Spec) -> impl Iterator<Item = &'static str> {
     called(spec).chain(spec.known_as.iter().copied())
 }

@@ -119,7 +119,8 @@ pub(super) fn admit(context: &Context<'_>, answer: &Response) -> Result<()> {
     explain(answer).map_or_else(|| context.admit(answer), Err)
 }
 
-/// The same for a login: a real server refuses credentials with 500 and a sentence, secrets with 401 and a code.
+/// Refuses a login's answer as [`admit`] does, and a refusal: real servers refuse credentials with 500 and a sentence,
+/// secrets with 401 and a code.
 pub(super) fn accept(context: &Context<'_>, answer: &Response) -> Result<()> {
     admit(context, answer)?;
     let object = answer.any_object();
