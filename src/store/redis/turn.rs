@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -30,17 +31,19 @@ impl RedisStore {
     ) -> Result<Option<Turn>> {
         self.claim(deadline).await?;
         let owner = u128::from_be_bytes(crate::files::random()?);
-        let deadline = deadline.saturating_duration_since(self.began);
-        let lease = Lease::new(self.terms, owner, seen, deadline);
+        let until = deadline.saturating_duration_since(self.began);
+        let lease = Lease::new(self.terms, owner, seen, until);
         let mut turn = Turn {
             name: name.to_owned(),
             lease: Rc::new(RefCell::new(lease)),
             store: Rc::clone(self),
             renewals: None,
         };
-        // A lock that is lost at once was given before a long pause of this process.
         if !turn.ensure().await? {
-            return Ok(None);
+            // A lock that is lost at once was given before a long pause of this process: for another there is no time.
+            let late = Instant::now() > deadline;
+            let busy = || self.no_turn(Failure::Busy(Duration::ZERO), None);
+            return if late { Err(busy()) } else { Ok(None) };
         }
         let renewing = Rc::clone(self).keep_renewing(turn.name.clone(), Rc::clone(&turn.lease));
         turn.renewals = Some(tokio::task::spawn_local(renewing));
@@ -81,7 +84,7 @@ impl RedisStore {
             (Failure::NoAnswer, None) => error!(Timeout: "the store {place} does not answer"; place),
             (Failure::JustStarted, _) => error!(Busy:
                 "the store {place} has just started and does not allow a login yet"; place),
-            (Failure::Busy(std::time::Duration::ZERO), _) => busy(),
+            (Failure::Busy(Duration::ZERO), _) => busy(),
             (Failure::Busy(left), _) => busy().hint(tr!(
                 "wait for it; if that machine is gone, its turn ends in {left} s"; left = left.as_secs_f64().ceil())),
         };
