@@ -7,7 +7,7 @@ use crate::i18n::{Text, tr};
 use crate::provider::Revocation;
 
 impl Account<'_> {
-    /// Ends the stored session, if any: on the server unless `local`, then here. If that cannot be asked, it stays.
+    /// Ends the stored session, if any: on the server unless `local`, then here. If the server is away, it stays.
     pub async fn end(&self, local: bool) -> Result<Option<Revocation>> {
         let store = self.store();
         let found = store.read(&self.key, self.deadline).await?;
