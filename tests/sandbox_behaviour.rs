@@ -460,6 +460,7 @@ mod zeev {
             .json();
         assert_eq!(who["username"], "maria.souza");
         assert_eq!(impersonate(&servers, &maria, "1").status, 403);
+        assert_eq!(impersonate(&servers, &maria, "").status, 404);
         let odd = impersonate(&servers, &bearer, &percent("josé araújo/filial@sul"));
         assert_eq!(odd.json()["impersonate"]["id"], 3);
         for nobody in ["99", "ninguem", "maria.souza/2", ""] {

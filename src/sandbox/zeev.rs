@@ -51,7 +51,7 @@ impl System for Zeev {
             ("POST", [""] | ["", ""], _) => self.login(&request.json()),
             ("GET" | "HEAD", _, None) => refuse(401, "Pessoa não autenticada"),
             ("GET" | "HEAD", [""] | ["", ""], Some(person)) => self.renew(person),
-            ("GET" | "HEAD", ["", "impersonate", whom], Some(person)) => {
+            ("GET" | "HEAD", ["", "impersonate", whom], Some(person)) if !whom.is_empty() => {
                 self.impersonate(person, whom)
             }
             ("GET" | "HEAD", ..) => refuse(404, "O recurso não foi encontrado"),
