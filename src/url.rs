@@ -135,7 +135,7 @@ fn read(text: &str) -> Result<Url, Text> {
     Ok(url)
 }
 
-/// What is wrong with a URL as it is typed, with `rest` after its scheme. A parser would read most of it otherwise.
+/// What is wrong with a URL as it is typed, with `rest` after its scheme. A parser would take it for another URL.
 fn check_spelling(text: &str, scheme: &str, rest: &str) -> Result<(), Text> {
     let blank = |c: char| c.is_control() || c.is_whitespace();
     let lower = rest.to_ascii_lowercase();

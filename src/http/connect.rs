@@ -310,7 +310,7 @@ pub(super) fn is_private(address: IpAddr) -> bool {
     }
 }
 
-/// Resolves names for the connector, if so only to private addresses.
+/// Resolves names for the connector; with `true` to private addresses only.
 #[derive(Clone)]
 struct Resolver(bool);
 

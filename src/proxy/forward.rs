@@ -154,8 +154,9 @@ impl<'a> Passing<'_, 'a> {
         let effect = if safe { Effect::None } else { Effect::Change };
         let mut request = Request::new(method.clone(), url).effect(effect);
         let mut headers = self.head.headers.clone();
-        let bearer = held.and_then(|held| held.authorization.as_ref().zip(Some(held)));
-        if let Some((value, held)) = bearer {
+        if let Some(held) = held
+            && let Some(value) = &held.authorization
+        {
             headers.insert(AUTHORIZATION, value.clone());
             request = request.secret(&held.login.session.token);
         }

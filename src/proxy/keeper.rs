@@ -109,6 +109,7 @@ impl<'a> Door<'a> {
         let gone = |_| Err(error!(Other: "the gateway is shutting down"));
         let (reply, replied) = oneshot::channel();
         let at = Instant::now();
+        // What cannot be sent is dropped, and its reply with it.
         let _ = self.asks.send(Ask { at, want, reply });
         replied.await.unwrap_or_else(gone)
     }
