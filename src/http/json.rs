@@ -82,7 +82,7 @@ impl Json {
         Ok(session)
     }
 
-    /// The session in an OAuth2 answer, which names the type of the token too.
+    /// The same where the answer is like OAuth2's, which names the token's type.
     pub fn oauth_session(&self, name: &str) -> Result<Session> {
         const TYPE: &str = "token_type";
         let token_type = self.text(TYPE);

@@ -320,7 +320,7 @@ fn fields(context: &Context<'_>, answer: &Response) -> Result<Json> {
     Err(error.said(&said).status(answer.status))
 }
 
-/// A refusal of what we asked ourselves, in letters of any case; of the user's requests [`is_refusal`] judges.
+/// A refusal of a request of our own, its names in any case. [`is_refusal`] judges what users ask.
 fn refused(answer: &Response) -> Option<Json> {
     let refuses = |object: &Json| object.get("success") == Some(&false.into());
     answer.any_object().filter(refuses)
