@@ -519,6 +519,13 @@ fn a_store_that_cannot_be_written_costs_a_warning_only() {
         assert!(!outcome.stdout.is_empty());
         machine.fails("token zeev --cached", 3, &[]);
     }
+    // To say that nothing is stored there would be a guess.
+    for line in ["logout --all", "status"] {
+        machine.set("CRMAUTH_STORE", "file:file");
+        machine.fails(line, 7, &["file cannot be listed: a part of its path"]);
+    }
+    machine.set("CRMAUTH_STORE", "file:missing");
+    machine.run("logout --all").answer();
     assert_eq!(fs::read(machine.path("file")).expect("a file"), b"mine");
 }
 

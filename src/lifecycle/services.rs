@@ -54,7 +54,7 @@ impl Services {
     /// Every session that is stored, those included that others may have read: they are not used, but can be ended.
     pub async fn endable(&self) -> Result<Vec<(Key, Entry)>> {
         let mut stored = self.stored().await?;
-        stored.extend(self.store.exposed());
+        stored.extend(self.store.exposed()?);
         Ok(stored)
     }
 

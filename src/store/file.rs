@@ -107,7 +107,7 @@ impl FileStore {
 
     pub(super) async fn discard(&self, deadline: Instant) -> Result<usize> {
         let mut discarded = 0;
-        for name in self.names() {
+        for name in self.names()? {
             if self.stays(&name) && !self.folder.join(draft(&name)).exists() {
                 continue;
             }
@@ -127,26 +127,29 @@ impl FileStore {
     }
 
     /// The name of every entry that is there, or that somebody began to write.
-    fn names(&self) -> std::collections::BTreeSet<String> {
+    fn names(&self) -> Result<std::collections::BTreeSet<String>> {
         let name = |file: std::fs::DirEntry| {
             let file = file.file_name().into_string().ok()?;
             let entry = file.strip_suffix(".json");
             let name = entry.or_else(|| file.strip_prefix(DRAFT_PREFIX))?;
             is_name(name).then(|| name.to_owned())
         };
-        let files = std::fs::read_dir(&self.folder).into_iter().flatten();
-        files.flatten().filter_map(name).collect()
+        match std::fs::read_dir(&self.folder) {
+            Ok(files) => Ok(files.flatten().filter_map(name).collect()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Default::default()),
+            Err(error) => Err(self.failed(tr!("cannot be listed"), error)),
+        }
     }
 
     /// Every sound entry, or every exposed one, in the order of their keys. An entry under another's name is neither.
-    pub(super) fn entries(&self, exposed: bool) -> Vec<(Key, Entry)> {
+    pub(super) fn entries(&self, exposed: bool) -> Result<Vec<(Key, Entry)>> {
         let wanted = |name: String| {
             let (key, entry, open) = self.content(&name)?.ok()?;
             (open == exposed && key.name() == name).then_some((key, entry))
         };
-        let mut found: Vec<_> = self.names().into_iter().filter_map(wanted).collect();
+        let mut found: Vec<_> = self.names()?.into_iter().filter_map(wanted).collect();
         found.sort_by(|(one, _), (other, _)| one.cmp(other));
-        found
+        Ok(found)
     }
 
     /// Whether a name's entry is to stay: one that can be neither used nor ended is not.

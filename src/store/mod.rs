@@ -159,17 +159,17 @@ impl Store {
     /// Every usable entry, in the order of their keys.
     pub async fn list(&self, deadline: Instant) -> Result<Vec<(Key, Entry)>> {
         match self {
-            Self::File(store) => Ok(store.entries(false)),
+            Self::File(store) => store.entries(false),
             Self::Memory(store) => Ok(store.entries.borrow().clone().into_iter().collect()),
             Self::Redis(store) => store.list(deadline).await,
         }
     }
 
     /// Every entry that others may have read or changed, in the order of their keys: see [`Found::exposed`].
-    pub fn exposed(&self) -> Vec<(Key, Entry)> {
+    pub fn exposed(&self) -> Result<Vec<(Key, Entry)>> {
         match self {
             Self::File(store) => store.entries(true),
-            Self::Memory(_) | Self::Redis(_) => Vec::new(),
+            Self::Memory(_) | Self::Redis(_) => Ok(Vec::new()),
         }
     }
 
