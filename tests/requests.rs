@@ -126,6 +126,7 @@ fn what_cannot_be_sent_is_refused_before_anything_is() {
     let server = Server::start(Vec::new());
     let machine = machine_at(&server);
     machine.write("latin1", b"\xe9");
+    let long = ["HC?", &"a".repeat(65_600), " | is longer than 64000 bytes"].concat();
     let (bad, deep) = (
         "has brackets that name no member",
         "more than 100 levels of brackets",
@@ -138,6 +139,7 @@ fn what_cannot_be_sent_is_refused_before_anything_is() {
         &deep[0],
         &deep[1],
         &deep[2],
+        &long,
         "HC -Q x | -Q takes NAME=VALUE",
         "HC -F =x | -F takes NAME=VALUE",
         "HC -J a={x} | -J a is not JSON",

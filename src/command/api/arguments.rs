@@ -26,6 +26,9 @@ const OURS: [&str; 4] = ["Host", "Content-Length", "Transfer-Encoding", "Connect
 /// Tables inside a body's object, each of which takes a part of the stack. JSON's own readers allow about as many.
 const LEVELS_MAX: usize = 100;
 
+/// In bytes. The HTTP library takes 65,534 for a whole URL.
+const PATH_MAX: usize = 64_000;
+
 /// What is read into memory, from a pipe or for a field. A regular file may be larger where it is sent as it is.
 const READ_MAX: u64 = 32 * 1024 * 1024;
 
@@ -52,6 +55,12 @@ impl Typed {
                 Some(_) => "&",
             };
             path = [&path, separator, &pair(name, value)].concat();
+        }
+        if path.len() > PATH_MAX {
+            return Err(
+                error!(Usage: "PATH with its query is longer than {most} bytes"; most = PATH_MAX =>
+                hint "-F and -d send long values in the body"),
+            );
         }
         let body = Body::read(args, target.spec, run)?;
         let method = method(args, !body.parts.is_empty())?;

@@ -10,6 +10,7 @@ use crate::declaration::{BaseUrl, Target};
 use crate::error::{Cause, Error, Result, error};
 use crate::i18n::{Text, tr};
 use crate::lifecycle::{Account, Active, Services};
+use crate::provider;
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::settings::{self, Plan, Sources};
@@ -73,8 +74,15 @@ pub(super) async fn adopt<'a>(
 fn belongs(handed: &Value, url: &BaseUrl, plan: &Plan) -> Result<()> {
     let (target, own_url) = (&plan.target, &plan.url);
     if handed["provider"] != target.spec.id || url != own_url {
-        let error = error!(BadSetting: "the session is for {url} and not for {target} at {own_url}";
-            url, target, own_url => hint "a session goes to the server that it is for");
+        let its = provider::specs()
+            .into_iter()
+            .find(|spec| handed["provider"] == spec.id);
+        let system = its.map_or(
+            tr!("another system"),
+            |spec| tr!("{name}"; name = spec.product),
+        );
+        let error = error!(BadSetting: "the session is for {system} at {url} and not for {target} at {own_url}";
+            system, url, target, own_url => hint "a session goes to the server that it is for");
         return Err(error);
     }
     if let Some(person) = handed["impersonating"].as_str() {
