@@ -2,13 +2,15 @@
 
 use super::broken::read;
 use super::*;
+use crate::support::cells;
 
 /// The steps whose answer gives the session: of logins, and of renewals.
 fn sessions() -> Vec<&'static Step> {
-    steps::last()
-        .into_iter()
-        .chain(steps::of_kind(steps::Kind::Renewal))
-        .collect()
+    [steps::last(), renewals()].concat()
+}
+
+fn renewals() -> Vec<&'static Step> {
+    steps::of_kind(Kind::Renewal)
 }
 
 /// What cannot be read ends a login; a renewal gives way to a login.
@@ -18,16 +20,9 @@ fn unreadable(number: u8) -> Row {
 
 /// A text between HTML's own, with everything in it that nobody may see.
 fn echo(scene: &Scene) -> String {
-    let secret = scene.secret();
-    let html = secret
-        .replace('&', "&amp;")
-        .replace('"', "&quot;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
-    format!(
-        "value=\"{html}\" data='{secret}' class=\"{}\"",
-        scene.given().token
-    )
+    let (secret, token) = (scene.secret(), &scene.given().token);
+    let html = canary::in_html(secret);
+    format!("value=\"{html}\" data='{secret}' class=\"{token}\"")
 }
 
 #[test]
@@ -36,11 +31,9 @@ fn a_page_that_echoes_the_password() {
         unreadable(16)
             .at(read())
             .fault(move |scene| {
-                let page = format!(
-                    "{start}<input type=password {}> <script>x = {}</script>",
-                    echo(scene),
-                    scene.good()
-                );
+                let (echo, good) = (echo(scene), scene.good());
+                let page =
+                    format!("{start}<input type=password {echo}> <script>x = {good}</script>");
                 Reply::http(200, "text/html", page)
             })
             .says(&["sent HTML instead of JSON", "base URL"])
@@ -51,17 +44,11 @@ fn a_page_that_echoes_the_password() {
 
 #[test]
 fn the_body_decides_and_not_its_type() {
-    let steps = || {
-        steps::logins()
-            .into_iter()
-            .chain(steps::of_kind(steps::Kind::Renewal))
-    };
-    Row::of(17, steps())
-        .fault(|scene| Reply::http(200, "text/html; charset=UTF-8", scene.good()))
-        .check();
-    for content_type in ["text/plain", "application/octet-stream", ""] {
-        Row::of(17, steps())
-            .brief()
+    let html = "text/html; charset=UTF-8";
+    for content_type in [html, "text/plain", "application/octet-stream", ""] {
+        Row::of(17, steps::logins())
+            .at(renewals())
+            .brief_unless(content_type == html)
             .fault(|scene| Reply::http(200, content_type, scene.good()))
             .check();
     }
@@ -69,20 +56,15 @@ fn the_body_decides_and_not_its_type() {
 
 #[test]
 fn a_byte_order_mark_is_passed_over() {
-    let steps = steps::logins()
-        .into_iter()
-        .chain(steps::of_kind(steps::Kind::Renewal));
-    Row::of(18, steps)
-        .fault(|scene| Reply::json(200, ["\u{feff}", &scene.good()].concat()))
+    let row = Row::of(18, steps::logins()).at(renewals());
+    row.answer(|scene| ["\u{feff}", &scene.good()].concat())
         .check();
 }
 
 /// What PHP prints around an answer.
 fn notice(scene: &Scene) -> String {
-    format!(
-        "<br />\n<b>Warning</b>: {{{}}} in <b>/var/www/private.php</b> on line <b>3</b><br />\n",
-        echo(scene)
-    )
+    let file = "<b>/var/www/private.php</b> on line <b>3</b><br />\n";
+    format!("<br />\n<b>Warning</b>: {{{}}} in {file}", echo(scene))
 }
 
 #[test]
@@ -94,8 +76,8 @@ fn text_of_php_around_the_answer() {
     ];
     for (place, body) in around.into_iter().enumerate() {
         Row::of(19, steps::logins())
-            .at(steps::of_kind(steps::Kind::Renewal))
-            .fault(move |scene| Reply::json(200, body(scene)))
+            .at(renewals())
+            .answer(body)
             .says(&[
                 "warning: ",
                 "the server printed text around its JSON (PHP display_errors?)",
@@ -112,7 +94,7 @@ fn text_of_php_around_the_answer() {
         unreadable(19)
             .brief()
             .at(steps::logins())
-            .fault(move |scene| Reply::json(200, body(scene)))
+            .answer(body)
             .says(&["sent HTML instead of JSON"])
             .unsaid(&["private.php"])
             .check();
@@ -128,32 +110,22 @@ fn json_that_is_cut_or_goes_on() {
         |scene| scene.good().replace(':', "::"),
     ];
     for (place, body) in broken.into_iter().enumerate() {
-        let row = unreadable(20)
-            .at(steps::logins())
-            .fault(move |scene| Reply::json(200, body(scene)));
-        let row = row.says(&["sent invalid JSON at byte "]);
-        if place == 0 {
-            row.check()
-        } else {
-            // The library's own words are for those who ask with -v.
-            let unsaid = ["EOF", "trailing", "expected"];
-            row.brief().unsaid(&unsaid).check()
-        }
+        // The library's own words are for those who ask with -v.
+        let unsaid = &["EOF", "trailing", "expected"][..if place == 0 { 0 } else { 3 }];
+        let row = unreadable(20).at(steps::logins()).answer(body);
+        let row = row.brief_unless(place == 0).unsaid(unsaid);
+        row.says(&["sent invalid JSON at byte "]).check();
     }
-    for (body, what) in [
-        ("", "sent an empty answer"),
-        ("[]", "sent an array instead of a JSON object"),
-        ("\"x\"", "sent a string instead of"),
-        ("null", "sent null instead of"),
-        ("Invalid request", "sent invalid JSON at byte 1\n"),
-        ("{\"a\":1,\n \"b\":}", "sent invalid JSON at byte 14\n"),
-    ] {
-        unreadable(20)
-            .at(steps::logins())
-            .brief()
-            .fault(move |_| Reply::json(200, body))
-            .says(&[what])
-            .check();
+    for [body, what] in cells([
+        " | sent an empty answer",
+        "[] | sent an array instead of a JSON object",
+        "\"x\" | sent a string instead of",
+        "null | sent null instead of",
+        "Invalid request | sent invalid JSON at byte 1\n",
+        "{\"a\":1,\n \"b\":} | sent invalid JSON at byte 14\n",
+    ]) {
+        let row = unreadable(20).at(steps::logins()).brief();
+        row.answer(move |_| body).says(&[what]).check();
     }
 }
 
@@ -162,10 +134,8 @@ fn an_answer_cut_at_any_byte() {
     let zeev = steps::named("zeev's login");
     let length = Scene::new(zeev).good().len();
     for end in 1..length {
-        unreadable(20)
-            .at([zeev])
-            .brief()
-            .fault(move |scene| Reply::json(200, &scene.good()[..end]))
+        let row = unreadable(20).at([zeev]).brief();
+        row.answer(move |scene| scene.good()[..end].to_owned())
             .check();
     }
 }
@@ -178,13 +148,8 @@ fn json_of_ten_thousand_levels() {
         |_| "{\"a\":".repeat(100_000),
     ];
     for body in deep {
-        let row = unreadable(21)
-            .at(steps::last())
-            .fault(move |scene| Reply::json(200, body(scene)));
-        row.measured()
-            .says(&["sent invalid JSON at byte "])
-            .brief()
-            .check();
+        let row = unreadable(21).at(steps::last()).answer(body).measured();
+        row.says(&["sent invalid JSON at byte "]).brief().check();
     }
 }
 
@@ -203,7 +168,7 @@ fn a_megabyte_of_values() {
         for (before, behind) in [("{\"x\":[", "]}"), ("[", "]"), ("<br />\n{\"x\":[", "]}")] {
             unreadable(20)
                 .at(steps::last())
-                .fault(move |_| {
+                .answer(move |_| {
                     let mut body = before.to_owned();
                     for number in 0.. {
                         let unit = unit(number);
@@ -212,7 +177,7 @@ fn a_megabyte_of_values() {
                         }
                         body.extend([if number == 0 { "" } else { "," }, unit.as_str()]);
                     }
-                    Reply::json(200, body + behind)
+                    body + behind
                 })
                 .measured()
                 .brief()
@@ -231,12 +196,11 @@ fn a_field_of_another_type() {
     ] {
         unreadable(22)
             .at(steps::last())
-            .fault(move |scene| Reply::json(200, scene.answer_with(value)))
+            .answer(move |scene| scene.answer_with(value))
             .but(move |scene, promise| {
-                promise.says.push(format!(
-                    "has {kind} in `{}` where a string was expected",
-                    scene.step.field
-                ));
+                let field = scene.step.field;
+                let text = format!("has {kind} in `{field}` where a string was expected");
+                promise.says.push(text);
             })
             .unsaid(&["8125663091"])
             .brief_unless(kind == "a number")
@@ -244,70 +208,49 @@ fn a_field_of_another_type() {
     }
     // Before and around the session too.
     let gluo = [steps::named("gluo's challenge")];
-    for (body, text) in [
-        (
-            r#"{"success":true,"result":{"token":8125663091}}"#,
-            "has a number in `token` where a string was expected",
-        ),
-        (
-            r#"{"success":true,"result":"8125663091"}"#,
-            "has a string in `result` where an object was expected",
-        ),
-        (r#"{"success":true,"result":{}}"#, "has no field `token`"),
-    ] {
-        unreadable(22)
-            .at(gluo)
-            .fault(move |_| Reply::json(200, body))
-            .says(&[text])
-            .unsaid(&["8125663091"])
-            .check();
+    for [body, text] in cells([
+        r#"{"token":8125663091} | has a number in `token` where a string was expected"#,
+        r#""8125663091" | has a string in `result` where an object was expected"#,
+        "{} | has no field `token`",
+    ]) {
+        let row = unreadable(22).at(gluo).unsaid(&["8125663091"]);
+        let row = row.answer(move |_| format!(r#"{{"success":true,"result":{body}}}"#));
+        row.says(&[text]).check();
     }
 }
 
 #[test]
 fn a_lifetime_that_is_none() {
-    let steps = || {
-        [
-            "hellocloud's login",
-            "broker's login",
-            "hellocloud's refresh",
-        ]
-        .map(steps::named)
-    };
-    for value in "-1 0 null 1e20 18446744073709551615 \"soon\" [] 0.5 1e400".split(' ') {
-        let row = Row::of(23, steps())
-            .fault(move |scene| Reply::json(200, scene.good().replace("3600", value)))
-            .says(&["the server does not say how long its token lasts"])
+    let names = [
+        "hellocloud's login",
+        "broker's login",
+        "hellocloud's refresh",
+    ];
+    let steps = names.map(steps::named);
+    let untold = "the server does not say how long its token lasts";
+    for value in "-1 0 null 1e20 18446744073709551615 \"soon\" [] 0.5".split(' ') {
+        let long = matches!(value, "-1" | "18446744073709551615");
+        Row::of(23, steps)
+            .answer(move |scene| scene.good().replace("3600", value))
+            .says(&[untold])
             // What nobody knows the end of is not stored; what was there stays.
-            .but(|_, promise| promise.entry = Kept::Same);
-        match value {
-            "1e400" => {
-                let row = unreadable(23)
-                    .at(steps().into_iter().take(2))
-                    .fault(|scene| Reply::json(200, scene.good().replace("3600", "1e400")));
-                row.says(&["sent invalid JSON at byte "]).brief().check();
-            }
-            "-1" | "18446744073709551615" => row.check(),
-            _ => row.brief().check(),
-        }
+            .but(|_, promise| promise.entry = Kept::Same)
+            .brief_unless(long)
+            .check();
     }
+    let row = unreadable(23).at(steps.into_iter().take(2));
+    let row = row.answer(|scene| scene.good().replace("3600", "1e400"));
+    row.says(&["sent invalid JSON at byte "]).brief().check();
     for created in ["0", "-9223372036854775808", "9223372036854775807", "1e300"] {
-        let body = move |scene: &Scene| {
-            scene
-                .good()
-                .replacen('{', &format!("{{\"Created\":{created},"), 1)
-        };
+        let member = format!("{{\"Created\":{created},");
         Row::of(23, [steps::named("broker's login")])
             .brief()
-            .fault(move |scene| Reply::json(200, body(scene)))
+            .answer(move |scene| scene.good().replacen('{', &member, 1))
             .but(move |_, promise| {
-                if created == "1e300" {
-                    return;
+                if created != "1e300" {
+                    promise.says.push(untold.to_owned());
+                    promise.entry = Kept::Same;
                 }
-                promise
-                    .says
-                    .push("the server does not say how long its token lasts".to_owned());
-                promise.entry = Kept::Same;
             })
             .check();
     }
@@ -315,28 +258,11 @@ fn a_lifetime_that_is_none() {
 
 #[test]
 fn a_session_that_is_none() {
-    for (place, value) in [
-        "null",
-        "\"\"",
-        "\" \"",
-        "\"null\"",
-        "\"NULL\"",
-        "\"NA\"",
-        "\"none\"",
-        "\"undefined\"",
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let row = unreadable(24)
-            .at(sessions())
-            .fault(move |scene| Reply::json(200, scene.answer_with(value)));
-        let row = row.says(&["there is no session in the"]);
-        if place == 1 {
-            row.check()
-        } else {
-            row.brief().check()
-        }
+    let none = r#"null|""|" "|"null"|"NULL"|"NA"|"none"|"undefined""#;
+    for value in none.split('|') {
+        let row = unreadable(24).at(sessions()).brief_unless(value == "\"\"");
+        let row = row.answer(move |scene| scene.answer_with(value));
+        row.says(&["there is no session in the"]).check();
     }
     let systemsway = [steps::named("systemsway's login")];
     for (code, exit, text) in [
@@ -344,14 +270,10 @@ fn a_session_that_is_none() {
         ("00", 6, "there is no session in the"),
     ] {
         let body = format!(r#"{{"codigo":"{code}","idSessao":"NA"}}"#);
-        let row = Row::of(24, systemsway)
-            .fault(move |_| Reply::json(200, &body))
-            .fails(exit, &[text]);
-        if exit == 4 {
-            row.check()
-        } else {
-            row.suspect().check()
-        }
+        let row = Row::of(24, systemsway).answer(move |_| body.clone());
+        let row = row.fails(exit, &[text]);
+        let row = if exit == 4 { row } else { row.suspect() };
+        row.check();
     }
 }
 
@@ -369,15 +291,9 @@ fn a_session_with_characters_that_no_header_could_carry() {
     .into_iter()
     .enumerate()
     {
-        let row = unreadable(25)
-            .at(sessions())
-            .fault(move |scene| Reply::json(200, scene.answer_with(value)));
-        let row = row.says(&[text]).unsaid(&["Q9w8e7r6"]);
-        if place == 0 {
-            row.check()
-        } else {
-            row.brief().check()
-        }
+        let row = unreadable(25).at(sessions()).brief_unless(place == 0);
+        let row = row.answer(move |scene| scene.answer_with(value));
+        row.says(&[text]).unsaid(&["Q9w8e7r6"]).check();
     }
 }
 
@@ -392,23 +308,19 @@ fn a_session_full_of_what_shells_obey() {
             Reply::json(200, scene.good())
         })
         .check();
-    for shell in ["sh", "bash", "dash", "zsh"]
-        .into_iter()
-        .filter(|shell| installed(shell))
-    {
+    let mut shells = vec!["sh", "bash", "dash", "zsh"];
+    shells.retain(|shell| installed(shell));
+    for shell in shells {
         for step in steps::usual_logins() {
             let mut scene = Scene::new(step);
             scene.replace_token(OBEYED);
-            scene.server.push(scene.before());
-            scene.server.push([Reply::json(200, scene.good())]);
-            let (system, prefix) = (step.system, step.system.to_uppercase());
-            let script = format!(
-                "eval \"$(crmauth login {system} -f sh)\"; printf '%s\\n' \"${prefix}_TOKEN\""
-            );
+            welcome(&scene);
+            let (system, variable) = (step.system, scene.variable("TOKEN"));
+            let login = format!("eval \"$(crmauth login {system} -f sh)\"");
+            let script = format!("{login}; printf '%s\\n' \"${variable}\"");
             let run = scene.run(scene.machine.shell_command(shell, &script));
-            let stdout = Stdout::Session(format!("{}\n", scene.given().token));
-            let promise = Promise::exit(0).prints(stdout).replaced();
-            assert_eq!(promise.broken(&scene, &run), [""; 0], "{shell}, {system}");
+            let broken = delivered(&scene).broken(&scene, &run);
+            assert_eq!(broken, [""; 0], "{shell}, {system}");
         }
     }
 }
@@ -418,13 +330,10 @@ fn a_session_that_is_too_long() {
     for length in [8193, 1_000_000] {
         unreadable(27)
             .at(sessions())
-            .fault(move |scene| {
-                let long = "Lq7".repeat(length / 3);
+            .answer(move |scene| {
+                let long = "Lq7".repeat(length / 3) + "xx";
                 scene.canary(Canary::of(Class::Token, &long[..16]));
-                Reply::json(
-                    200,
-                    scene.answer_with(&format!("\"{}\"", &[&long, "xx"].concat()[..length])),
-                )
+                scene.answer_with(&format!("\"{}\"", &long[..length]))
             })
             .measured()
             .says(&[format!("is too long ({length} bytes, 8192 at most)")])
@@ -436,9 +345,13 @@ fn a_session_that_is_too_long() {
 #[test]
 fn renewals_that_cannot_be_read_give_way_to_a_login() {
     for body in ["", "[]", "{\"x\":", "Invalid request"] {
-        Row::of(20, steps::of_kind(steps::Kind::Renewal))
-            .fault(move |scene| vec![Reply::json(200, body), Reply::json(200, scene.good())])
-            .check();
+        let row = Row::of(20, renewals());
+        row.fault(move |scene| {
+            [body, &scene.good()]
+                .map(|body| Reply::json(200, body))
+                .to_vec()
+        })
+        .check();
     }
 }
 
@@ -446,13 +359,8 @@ fn renewals_that_cannot_be_read_give_way_to_a_login() {
 fn an_answer_of_any_kind_may_end_a_check() {
     // What says neither that a session is alive nor that it is dead changes nothing.
     for body in ["", "{\"x\":", "null"] {
-        let answered = steps::all()
-            .into_iter()
-            .filter(|step| matches!(step.kind, Kind::Check | Kind::Revocation));
-        Row::of(20, answered)
-            .fault(move |_| Reply::json(200, body))
-            .exit(6)
-            .check();
+        let row = Row::of(20, steps::questions()).answer(move |_| body);
+        row.exit(6).check();
     }
 }
 
@@ -461,10 +369,10 @@ fn bytes_that_mean_nothing() {
     for length in [1, 7, 60, 400, 3000] {
         Row::of(79, steps::last())
             .brief()
-            .fault(move |_| {
+            .answer(move |_| {
                 let mut bytes = vec![0; length];
                 getrandom::fill(&mut bytes).expect("random bytes");
-                Reply::json(200, bytes)
+                bytes
             })
             .exit(6)
             .suspect()

@@ -44,9 +44,10 @@ impl Canary {
     /// A value that a test has made itself.
     pub fn of(class: Class, value: &str) -> Self {
         let (forms, hashes) = (forms(value), hashes(value));
+        let value = value.to_owned();
         Self {
             class,
-            value: value.to_owned(),
+            value,
             forms,
             hashes,
         }
@@ -55,12 +56,9 @@ impl Canary {
     /// The form of it that stands in a text, if one does; `lower` is the same text in lower case.
     fn in_both(&self, text: &str, lower: &str) -> Option<&str> {
         let form = self.forms.iter().find(|form| text.contains(form.as_str()));
-        form.or_else(|| {
-            self.hashes
-                .iter()
-                .find(|hash| lower.contains(hash.as_str()))
-        })
-        .map(String::as_str)
+        let mut hashes = self.hashes.iter();
+        let form = form.or_else(|| hashes.find(|hash| lower.contains(hash.as_str())));
+        form.map(String::as_str)
     }
 }
 
@@ -68,10 +66,8 @@ impl Canary {
 pub fn found<'a>(canaries: &'a [Canary], text: &[u8]) -> Vec<(&'a Canary, &'a str)> {
     let text = String::from_utf8_lossy(text);
     let lower = text.to_ascii_lowercase();
-    canaries
-        .iter()
-        .filter_map(|canary| Some((canary, canary.in_both(&text, &lower)?)))
-        .collect()
+    let form = |canary: &'a Canary| Some((canary, canary.in_both(&text, &lower)?));
+    canaries.iter().filter_map(form).collect()
 }
 
 /// Sixteen letters and digits that nobody has seen before.
@@ -82,38 +78,25 @@ fn word() -> String {
 /// Parts of the value as they stand in it, which plain escapes leave as they are, then every form that changes
 /// letters too.
 fn forms(value: &str) -> Vec<String> {
-    let mut all: Vec<String> = value
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .filter(|word| word.len() >= PART)
-        .flat_map(parts)
-        .collect();
+    let words = value.split(|c: char| !c.is_ascii_alphanumeric());
+    let words = words.filter(|word| word.len() >= PART);
+    let mut all: Vec<String> = words.flat_map(|word| ends(word, PART)).collect();
     if all.is_empty() {
         all.push(value.to_owned());
     }
-    all.push(
-        value
-            .chars()
-            .map(|c| format!("&#{};", u32::from(c)))
-            .collect(),
-    );
-    all.push(
-        value
-            .chars()
-            .map(|c| format!("&#x{:x};", u32::from(c)))
-            .collect(),
-    );
-    all.push(
-        value
-            .encode_utf16()
-            .map(|unit| format!("\\u{unit:04x}"))
-            .collect(),
-    );
+    let characters = || value.chars().map(u32::from);
+    all.push(characters().map(|c| format!("&#{c};")).collect());
+    all.push(characters().map(|c| format!("&#x{c:x};")).collect());
+    let units = value.encode_utf16();
+    all.push(units.map(|unit| format!("\\u{unit:04x}")).collect());
     all.push(value.bytes().map(|byte| format!("%{byte:02X}")).collect());
     all.push(value.bytes().map(|byte| format!("%{byte:02x}")).collect());
     // Of all of these a beginning is enough.
-    all.iter_mut()
-        .filter(|form| form.starts_with(['&', '\\', '%']))
-        .for_each(|form| form.truncate(40));
+    for form in &mut all {
+        if form.starts_with(['&', '\\', '%']) {
+            form.truncate(40);
+        }
+    }
     for offset in 0..3 {
         let padded = [&vec![0; offset][..], value.as_bytes()].concat();
         for text in [STANDARD.encode(&padded), URL_SAFE.encode(&padded)] {
@@ -127,41 +110,29 @@ fn forms(value: &str) -> Vec<String> {
 }
 
 /// The beginning and the end of a word: what a limit cuts off leaves one of them.
-fn parts(word: &str) -> Vec<String> {
-    vec![
-        word[..PART].to_owned(),
-        word[word.len() - PART..].to_owned(),
-    ]
+fn ends(word: &str, length: usize) -> [String; 2] {
+    [&word[..length], &word[word.len() - length..]].map(str::to_owned)
 }
 
 fn hashes(value: &str) -> Vec<String> {
-    let digits = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    };
-    let all = [
-        digits(&md5::Md5::digest(value)),
-        digits(&sha1::Sha1::digest(value)),
-        digits(&sha2::Sha256::digest(value)),
-    ];
-    all.iter()
-        .flat_map(|hash| {
-            [
-                hash[..DIGITS].to_owned(),
-                hash[hash.len() - DIGITS..].to_owned(),
-            ]
-        })
-        .collect()
+    let sha1 = hex(&sha1::Sha1::digest(value));
+    let all = [md5_hex(value), sha1, hex(&sha2::Sha256::digest(value))];
+    all.iter().flat_map(|hash| ends(hash, DIGITS)).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The lower-case hex digits of an MD5: what Gluocrm is sent in place of its key.
 pub fn md5_hex(text: &str) -> String {
-    md5::Md5::digest(text)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&md5::Md5::digest(text))
+}
+
+/// A text as a page has it.
+pub fn in_html(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('"', "&quot;");
+    text.replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[test]
@@ -169,13 +140,10 @@ fn every_form_is_found() {
     let canary = Canary::secret();
     let value = &canary.value;
     let json = serde_json::Value::String(value.clone()).to_string();
-    let html = value
-        .replace('&', "&amp;")
-        .replace('"', "&quot;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
+    let html = in_html(value);
     let percent: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
     let longer = STANDARD.encode(format!("user:{value}:more"));
+    let characters = || value.chars().map(u32::from);
     let shown = [
         value.clone(),
         json.clone(),
@@ -183,14 +151,8 @@ fn every_form_is_found() {
         html,
         percent,
         value.bytes().map(|byte| format!("%{byte:02X}")).collect(),
-        value
-            .chars()
-            .map(|c| format!("&#{};", u32::from(c)))
-            .collect(),
-        value
-            .chars()
-            .map(|c| format!("\\u{:04x}", u32::from(c)))
-            .collect(),
+        characters().map(|c| format!("&#{c};")).collect(),
+        characters().map(|c| format!("\\u{c:04x}")).collect(),
         value[..12].to_owned(),
         STANDARD.encode(value),
         STANDARD.encode(value).trim_end_matches('=').to_owned(),

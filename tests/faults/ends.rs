@@ -4,19 +4,15 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::local::of;
 use super::*;
-use crate::support::machine::clock_can_be_set;
-use crate::support::stored::under;
+use crate::support::machine::{clock_can_be_set, wrapped};
 
 /// Sends a signal to whatever runs in a folder.
 fn strike(folder: &Path, signal: Signal) {
     for process in fs::read_dir("/proc").expect("processes").flatten() {
         let is_there = fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == folder);
-        let id = process
-            .file_name()
-            .to_str()
-            .and_then(|id| id.parse().ok())
-            .and_then(Pid::from_raw);
-        if let (true, Some(id)) = (is_there, id) {
+        let name = process.file_name();
+        let id = name.to_str().and_then(|id| id.parse().ok());
+        if let (true, Some(id)) = (is_there, id.and_then(Pid::from_raw)) {
             kill_process(id, signal).expect("it runs");
         }
     }
@@ -37,28 +33,22 @@ fn a_signal_while_an_answer_is_waited_for() {
             steps::Kind::Revocation => &["logout T"],
             steps::Kind::Call => &["api T PATH"],
         };
-        let signals = [
-            (Signal::INT, 130),
-            (Signal::QUIT, 131),
-            (Signal::TERM, 143),
-            (Signal::HUP, 143),
-        ];
-        for (line, (signal, code)) in lines.iter().zip(signals.iter().cycle()) {
+        let signals = [Signal::INT, Signal::QUIT, Signal::TERM, Signal::HUP];
+        let signals = signals.into_iter().zip([130, 131, 143, 143]);
+        for (line, (signal, code)) in lines.iter().zip(signals.cycle()) {
             scene.server.push([Reply::Silence]);
-            let mut promise = Promise::exit(*code).says(&["error: interrupted"]);
+            let mut promise = Promise::exit(code).says(&["error: interrupted"]);
             let said = "error: interrupted; a login under way may have taken effect";
             if line.starts_with("login") || scene.step.kind == steps::Kind::Login {
                 promise = promise.says(&[said]);
-                if scene.step.single_seat() {
-                    promise.entry = Kept::Suspect;
-                }
+                promise.suspect(scene);
             }
             let (server, work) = (&scene.server, scene.machine.work());
             std::thread::scope(|threads| {
                 let requests = server.received().len() + 1;
                 threads.spawn(move || {
                     server.wait_for(requests);
-                    strike(&work, *signal);
+                    strike(&work, signal);
                 });
                 scene.hold(58, line, &promise);
             });
@@ -68,13 +58,7 @@ fn a_signal_while_an_answer_is_waited_for() {
 
 /// The program with another clock.
 fn at_time(scene: &Scene, clock: &str, line: &str) -> std::process::Command {
-    let command = scene.command(line);
-    let arguments: Vec<String> = command
-        .get_args()
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    under(&scene.machine, &["faketime", "-f", clock], &arguments)
+    wrapped(&scene.command(line), &["faketime", "-f", clock])
 }
 
 #[test]

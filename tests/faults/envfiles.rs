@@ -13,11 +13,9 @@ fn text(scene: &Scene) -> String {
 /// The line of the first secret: its number, the variable, and the text before and behind it.
 fn secret_line(scene: &Scene) -> (usize, String, String, String) {
     let text = text(scene);
-    let at = text
-        .lines()
-        .position(|line| line.contains(scene.secret()))
-        .expect("a secret");
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let secret = |line: &&str| line.contains(scene.secret());
+    let at = lines.iter().position(secret).expect("a secret");
     let variable = lines[at].split('=').next().expect("a variable").to_owned();
     let [before, rest] = [&lines[..at], &lines[at + 1..]].map(|lines| lines.concat());
     (at + 1, variable, before, rest)
@@ -67,11 +65,9 @@ fn values_that_readers_disagree_on() {
         let (number, variable, before, rest) = secret_line(scene);
         let line = format!("line {number}");
         // A secret without what only quotes can hold, so that the fault is the one that is meant.
-        let word: String = scene
+        let word = scene
             .secret()
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .collect();
+            .replace(|c: char| !c.is_ascii_alphanumeric(), "");
         scene.canary(Canary::of(Class::Setting, &word));
         let with = |value: &[u8]| {
             let [before, rest] = [before.as_bytes(), rest.as_bytes()];
@@ -83,9 +79,8 @@ fn values_that_readers_disagree_on() {
             (63, r#"WORD #cd|WORDdon't|'WORD|"WORD\q"|'WORD\\x'"#),
             (64, "'WORD\nmore'|'WORD\0'|\"WORD"),
         ] {
-            let contents = values
-                .split('|')
-                .map(|value| with(value.replace("WORD", &word).as_bytes()));
+            let values = values.split('|').map(|value| value.replace("WORD", &word));
+            let contents = values.map(|value| with(value.as_bytes()));
             are_refused(row, scene, contents, &says);
         }
         let latin = with(&[word.as_bytes(), b"\xe9"].concat());
@@ -97,11 +92,9 @@ fn values_that_readers_disagree_on() {
 fn lines_of_other_programs() {
     each(|scene| {
         let plain = text(scene);
-        let mut content =
-            b"OTHER=a$b #c\nDONT=don't\nMULTI='one\ntwo'\nNUL=a\0b\nBAD=\xff\xfe\nexport X=\"\\q\"\n"
-                .to_vec();
-        content.extend_from_slice(plain.as_bytes());
-        works(64, scene, content);
+        let others =
+            b"OTHER=a$b #c\nDONT=don't\nMULTI='one\ntwo'\nNUL=a\0b\nBAD=\xff\xfe\nexport X=\"\\q\"\n";
+        works(64, scene, [others, plain.as_bytes()].concat());
     });
 }
 
@@ -125,7 +118,7 @@ fn the_environment_wins() {
     each(|scene| {
         let (number, variable, ..) = secret_line(scene);
         let plain = text(scene);
-        let name = format!("{}_URL", scene.step.system.to_uppercase());
+        let name = scene.variable("URL");
         let url = scene.server.url();
         let environment = |name: &str| format!("{name} from the environment");
         let wins = |scene: &Scene, says: &[String]| {
@@ -141,10 +134,8 @@ fn the_environment_wins() {
         // Both are the environment's, whatever the file says of either. No canary: it stands in the program's own.
         let machine = &mut scene.machine;
         machine.set(&variable, "An0therSecretOfTheEnvironment");
-        for content in [
-            plain.clone(),
-            plain.replace(&url, "https://nowhere.invalid"),
-        ] {
+        let elsewhere = plain.replace(&url, "https://nowhere.invalid");
+        for content in [&plain, &elsewhere] {
             scene.source(".env", content);
             wins(scene, &[environment(&name), environment(&variable)]);
         }
@@ -158,7 +149,7 @@ fn a_files_secret_meets_no_other_server_of_the_environment() {
     each(|scene| {
         let (_, variable, ..) = secret_line(scene);
         let plain = text(scene);
-        let name = format!("{}_URL", scene.step.system.to_uppercase());
+        let name = scene.variable("URL");
         let url = scene.server.url();
         scene.source(".env", plain.replace(&url, "https://nowhere.invalid"));
         scene.machine.set(&name, &url);
@@ -188,9 +179,8 @@ fn a_planted_url_meets_no_secret_from_elsewhere() {
             ("api T PATH -vv", 2),
         ] {
             let planted = "a planted file could send the secret to another server";
-            let mut promise = before_any_request(code, &[planted, &variable, "hint: "]);
-            promise.unsaid = vec!["Pl4nted".to_owned()];
-            scene.hold(65, line, &promise);
+            let promise = before_any_request(code, &[planted, &variable, "hint: "]);
+            scene.hold(65, line, &promise.unsaid(&["Pl4nted"]));
         }
         scene.machine.unset(&variable);
         scene.source(".env", plain);
@@ -201,22 +191,15 @@ fn a_planted_url_meets_no_secret_from_elsewhere() {
 fn settings_that_are_not_there() {
     each(|scene| {
         let plain = text(scene);
-        let names: Vec<String> = plain
-            .lines()
-            .filter_map(|line| line.split_once('='))
-            .map(|(name, _)| name.to_owned())
-            .collect();
-        let with = |value: &str| {
-            names
-                .iter()
-                .map(|name| format!("{name}={value}\n"))
-                .collect::<String>()
+        let lines = plain.lines().filter_map(|line| line.split_once('='));
+        let names: Vec<&str> = lines.map(|(name, _)| name).collect();
+        let with = |value: &str| -> String {
+            let lines = names.iter().map(|name| format!("{name}={value}\n"));
+            lines.collect()
         };
-        let contents = ["", "''", "'   '", "\"\""]
-            .map(with)
-            .into_iter()
-            .chain([String::new()]);
-        let says: Vec<&str> = names.iter().map(String::as_str).chain(["hint: "]).collect();
+        let [bare, quoted, blank, double] = ["", "''", "'   '", "\"\""].map(with);
+        let contents = [bare, quoted, blank, double, String::new()];
+        let says = [&names[..], &["hint: "]].concat();
         are_refused(66, scene, contents.map(String::into_bytes), &says);
     });
 }
@@ -238,7 +221,7 @@ fn files_that_cannot_be_read_as_such() {
         // An implicit one is passed over.
         let plain = text(scene);
         let path = scene.machine.path(".env");
-        let url = format!("{}_URL", scene.step.system.to_uppercase());
+        let url = scene.variable("URL");
         for kind in ["folder", "fifo", "link", "none"] {
             fs::remove_file(&path).expect("an env file");
             match kind {
@@ -249,10 +232,9 @@ fn files_that_cannot_be_read_as_such() {
             }
             let promise = before_any_request(2, &[&url, "./.env (", "hint: "]);
             scene.hold(67, "login T", &promise);
-            if kind == "folder" {
-                fs::remove_dir(&path).expect("a folder")
-            } else {
-                let _ = fs::remove_file(&path);
+            match kind {
+                "folder" => fs::remove_dir(&path).expect("a folder"),
+                _ => drop(fs::remove_file(&path)),
             }
             fs::write(&path, &plain).expect("an env file");
         }
@@ -289,16 +271,11 @@ fn the_file_of_a_parent_folder() {
     each(|scene| {
         fs::create_dir(scene.machine.path("child")).expect("a folder");
         let command = script(scene, "cd child && crmauth login T");
-        let url = format!("{}_URL", scene.step.system.to_uppercase());
+        let url = scene.variable("URL");
         let promise = before_any_request(2, &[&url, "./.env (not found)"]);
         hold(68, scene, command, &promise);
         // Its session is stored, which is all that is asked.
-        let promise = Promise::exit(0).offline();
-        hold(
-            68,
-            scene,
-            script(scene, "cd child && crmauth status 2>/dev/null >&2"),
-            &promise,
-        );
+        let command = script(scene, "cd child && crmauth status 2>/dev/null >&2");
+        hold(68, scene, command, &Promise::exit(0).offline());
     });
 }

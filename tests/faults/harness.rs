@@ -66,18 +66,16 @@ impl Way {
 const CALLED: &str = "{\"called\":true}";
 
 const fn way(line: &'static str) -> Way {
-    Way {
-        line,
-        on_failure: "",
-    }
+    or(line, "")
+}
+
+const fn or(line: &'static str, on_failure: &'static str) -> Way {
+    Way { line, on_failure }
 }
 
 const LOGIN: &[Way] = &[
     way("login T"),
-    Way {
-        line: "login T -f sh -vv",
-        on_failure: "false\n",
-    },
+    or("login T -f sh -vv", "false\n"),
     way("login T --json -vv"),
     way("token T -o session.txt -v"),
     way("exec T -vv -- env"),
@@ -147,6 +145,11 @@ impl Row {
         self
     }
 
+    /// Answers with status 200 that are not what they should be.
+    pub fn answer<B: AsRef<[u8]>>(self, body: impl Fn(&Scene) -> B + Sync + 'static) -> Self {
+        self.fault(move |scene| Reply::json(200, body(scene)))
+    }
+
     /// The exit code; `exec` makes 125 of it.
     pub fn exit(mut self, code: i32) -> Self {
         self.promise.exit = code;
@@ -172,9 +175,8 @@ impl Row {
 
     /// What does not.
     pub fn unsaid(mut self, texts: &[&str]) -> Self {
-        self.promise
-            .unsaid
-            .extend(texts.iter().map(|text| (*text).to_owned()));
+        let texts = texts.iter().map(|text| (*text).to_owned());
+        self.promise.unsaid.extend(texts);
         self
     }
 
@@ -222,24 +224,15 @@ impl Row {
         let measured = self.measured && installed("time");
         let broken = std::sync::Mutex::new(Vec::new());
         // Runs that wait do no work meanwhile.
-        let many = if self.timeout.is_some() {
-            self.steps.len()
-        } else {
-            AT_ONCE
-        };
+        let many = self.timeout.map_or(AT_ONCE, |_| self.steps.len());
         for steps in self.steps.chunks(many) {
             at_once(steps, |step| {
                 let found = self.strike(step, measured);
                 broken.lock().expect("no panic").extend(found);
             });
         }
-        let broken = broken.into_inner().expect("no panic");
-        assert!(
-            broken.is_empty(),
-            "row {}:\n{}",
-            self.number,
-            broken.join("\n")
-        );
+        let (broken, number) = (broken.into_inner().expect("no panic"), self.number);
+        assert!(broken.is_empty(), "row {number}:\n{}", broken.join("\n"));
     }
 
     fn strike(&self, step: &'static Step, measured: bool) -> Vec<String> {
@@ -252,9 +245,10 @@ impl Row {
             Kind::Call => CALL,
         };
         let ways = if self.brief { &ways[..1] } else { ways };
-        ways.iter()
-            .flat_map(|way| self.try_way(&mut scene, *way, measured))
-            .collect()
+        let tried = ways
+            .iter()
+            .flat_map(|way| self.try_way(&mut scene, *way, measured));
+        tried.collect()
     }
 
     fn try_way(&self, scene: &mut Scene, way: Way, measured: bool) -> Vec<String> {
@@ -274,31 +268,26 @@ impl Row {
                 scene.server.push(answers);
                 scene
                     .server
-                    .push(if works { scene.after() } else { Vec::new() });
+                    .push(works.then(|| scene.after()).into_iter().flatten());
                 scene.server.push(call.then(|| Reply::json(200, CALLED)));
             }
             let command = scene.command(&line);
-            let control = self
-                .timeout
-                .map(|seconds| std::thread::spawn(move || late(seconds)));
-            let run = if measured {
-                scene.measured(command)
-            } else {
-                scene.run(command)
+            let slept = |seconds| std::thread::spawn(move || late(seconds));
+            let control = self.timeout.map(slept);
+            let run = match measured {
+                true => scene.measured(command),
+                false => scene.run(command),
             };
-            promise.timeout += control
-                .map(|control| control.join().expect("a duration") * 2)
-                .unwrap_or_default();
+            if let Some(control) = control {
+                promise.timeout += control.join().expect("a duration") * 2;
+            }
             if let Some(peak) = run.peak {
                 tell(self.number, scene.step.name, &line, run.took, peak);
             }
             broken = promise.broken(scene, &run);
             // A busy machine makes a run late, or lets it end before it has come as far as it should.
-            let late = |text: &String| {
-                ["G5", "G8", "\""]
-                    .iter()
-                    .any(|start| text.starts_with(start))
-            };
+            let starts = ["G5", "G8", "\""];
+            let late = |text: &String| starts.iter().any(|start| text.starts_with(start));
             let timed = self.timeout.is_some() || broken.iter().any(|text| text.starts_with("G5"));
             let again = timed && !broken.is_empty() && broken.iter().all(late);
             scene.restore(&run);
@@ -334,9 +323,7 @@ impl Row {
             (Kind::Revocation, _) if works => {
                 (promise.entry, promise.stdout) = (Kept::Dropped, Stdout::Anything)
             }
-            (Kind::Login, _) if self.suspect && scene.step.single_seat() => {
-                promise.entry = Kept::Suspect
-            }
+            (Kind::Login, _) if self.suspect => promise.suspect(scene),
             _ => {}
         }
         if !works {
@@ -345,9 +332,9 @@ impl Row {
         if let Some(text) = self.noted.filter(|_| way.line.contains(" -v")) {
             promise.says.push(text.to_owned());
         }
-        self.adapt
-            .iter()
-            .for_each(|adapt| adapt(scene, &mut promise));
+        for adapt in &self.adapt {
+            adapt(scene, &mut promise);
+        }
         // They list what became of each target, whatever it is.
         if way.verb() == "status" || way.line == "logout T --json" {
             promise.stdout = Stdout::Anything;
@@ -368,15 +355,12 @@ fn late(seconds: f64) -> Duration {
     let started = Instant::now();
     let slept = Command::new("sleep").arg(seconds.to_string()).status();
     assert!(slept.expect("sleep").success());
-    started
-        .elapsed()
-        .saturating_sub(Duration::from_secs_f64(seconds))
+    let took = started.elapsed();
+    took.saturating_sub(Duration::from_secs_f64(seconds))
 }
 
 #[expect(clippy::print_stdout, reason = "cargo test shows it with --nocapture")]
 fn tell(row: u8, step: &str, line: &str, took: Duration, peak: u64) {
-    println!(
-        "row {row}, {step}, {line}: {} ms, {peak} KiB",
-        took.as_millis()
-    );
+    let millis = took.as_millis();
+    println!("row {row}, {step}, {line}: {millis} ms, {peak} KiB");
 }

@@ -1,6 +1,7 @@
 //! The store under faults: entries that are broken, others' or open, locks that are held, and ends in the middle of a
 //! write.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::fs::chown;
 
@@ -17,10 +18,8 @@ fn one_warning(scene: &Scene, why: &str) -> Promise {
 
 /// How many warnings there are.
 fn warnings(stderr: &str) -> usize {
-    stderr
-        .lines()
-        .filter(|line| line.starts_with("warning: "))
-        .count()
+    let lines = stderr.lines();
+    lines.filter(|line| line.starts_with("warning: ")).count()
 }
 
 #[test]
@@ -51,11 +50,8 @@ fn an_entry_of_a_hundred_megabytes() {
     each(|scene| {
         let path = entry(&scene.machine);
         let good = fs::read(&path).expect("an entry");
-        File::options()
-            .write(true)
-            .open(&path)
-            .and_then(|file| file.set_len(100 << 20))
-            .expect("a large file");
+        let file = File::options().write(true).open(&path).expect("a file");
+        file.set_len(100 << 20).expect("a large file");
         let promise = one_warning(scene, "is too large");
         let command = scene.command("token T");
         let run = match measured {
@@ -98,17 +94,14 @@ fn twenty_at_once() {
              for i in $(seq 20); do (read -r x <&3; exec crmauth token T >out.$i 2>>errors 3>&-) & done; \
              seq 20 >&3; wait; cat errors >&2; rm gate errors",
         );
-        let sinks = (1..=20)
-            .map(|number| scene.machine.path(&format!("out.{number}")))
-            .collect();
-        let promise = Promise::exit(0).sinks(sinks).replaced();
+        let names = (1..=20).map(|number| format!("out.{number}"));
+        let sinks: Vec<_> = names.map(|name| scene.machine.path(&name)).collect();
+        let promise = Promise::exit(0).sinks(sinks.clone()).replaced();
         let run = hold(55, scene, script, &promise);
         let token = format!("{}\n", scene.given().token).into_bytes();
-        let equal = run.after.iter().filter(|(path, bytes)| {
-            path.file_name()
-                .is_some_and(|name| name.to_string_lossy().starts_with("out."))
-                && **bytes == token
-        });
+        let equal = sinks
+            .iter()
+            .filter(|path| run.after.get(*path) == Some(&token));
         assert_eq!(equal.count(), 20, "row 55: {}", run.outcome.stderr);
     });
 }
@@ -117,12 +110,7 @@ fn twenty_at_once() {
 fn a_lock_that_is_held() {
     each(|scene| {
         let path = entry(&scene.machine).with_extension("lock");
-        let held = File::options()
-            .create(true)
-            .truncate(true)
-            .write(true)
-            .open(&path)
-            .expect("a lock file");
+        let held = File::create(&path).expect("a lock file");
         held.lock().expect("a lock");
         for line in ["login T --timeout 0.5", "token T --timeout 0.5 --json"] {
             let name = path.file_name().expect("a name").to_string_lossy();
@@ -154,29 +142,25 @@ fn a_kill_while_the_session_is_stored() {
         ] {
             for _ in 0..2 {
                 welcome(scene);
-                let (trace, inject) = (
-                    format!("trace={calls}"),
-                    format!("inject={calls}:signal=KILL:when={when}"),
-                );
+                let trace = format!("trace={calls}");
+                let inject = format!("inject={calls}:signal=KILL:when={when}");
                 let strace = [&program[..], &["-e", &trace, "-e", &inject]].concat();
                 let command = under(&scene.machine, &strace, &["token", scene.step.system]);
                 let run = scene.run(command);
-                let (code, outcome) = (run.outcome.code, &run.outcome);
-                assert_eq!(code, 137, "row 57: {calls} {when}: {outcome}");
+                run.outcome.exits(137, format!("row 57: {calls} {when}"));
                 // A draft may stay until the next run, as private as the entry is; nothing is said or printed of it.
-                let drafts = run.after.keys().filter(|path| {
-                    path.file_name()
-                        .is_some_and(|name| name.as_encoded_bytes().starts_with(b".crmauth-"))
-                });
+                let name = |path: &Path| path.file_name().unwrap_or_default().to_owned();
+                let draft = |name: &OsStr| name.as_encoded_bytes().starts_with(b".crmauth-");
+                let drafts = run.after.keys().filter(|path| draft(&name(path)));
                 let promise = Promise::exit(137).sinks(drafts.cloned().collect());
                 let mut broken = promise.broken(scene, &run);
                 // The entry is the old one, or the new one as a whole: the next run reads it.
                 broken.retain(|text| !text.starts_with("G3"));
                 assert_eq!(broken, [""; 0], "row 57: {calls} {when}");
+                let token = json(&scene.given().token);
                 let replaced = stored(&scene.machine, ".json").iter().any(|path| {
-                    fs::read_to_string(path)
-                        .expect("an entry")
-                        .contains(&*json(&scene.given().token))
+                    let entry = fs::read_to_string(path).expect("an entry");
+                    entry.contains(&token)
                 });
                 scene.restore(&next(scene, replaced));
                 scene.restore(&run);
@@ -187,13 +171,10 @@ fn a_kill_while_the_session_is_stored() {
 
 /// The run after one that was killed: it works, and leaves nothing of the other one behind.
 fn next(scene: &Scene, replaced: bool) -> Run {
-    let mut promise = delivered(scene);
-    promise.unsaid = vec!["warning: ".to_owned()];
-    if replaced {
-        promise.entry = Kept::Same;
-        promise.connections = Some(0);
-    } else {
-        welcome(scene);
+    let mut promise = delivered(scene).unsaid(&["warning: "]);
+    match replaced {
+        true => promise = promise.entry(Kept::Same).offline(),
+        false => welcome(scene),
     }
     keep(57, scene, scene.command("token T"), &promise)
 }

@@ -25,6 +25,12 @@ pub fn delivered(scene: &Scene) -> Promise {
     Promise::exit(0).prints(stdout).replaced()
 }
 
+/// The stored session, which is handed over although nobody can be asked.
+pub fn cached(scene: &Scene) -> Promise {
+    let stdout = Stdout::Session(format!("{}\n", scene.given().token));
+    Promise::exit(0).prints(stdout).offline()
+}
+
 /// A run that is refused before anything is sent.
 pub fn before_any_request(code: i32, says: &[&str]) -> Promise {
     Promise::exit(code).offline().says(says)
@@ -33,10 +39,8 @@ pub fn before_any_request(code: i32, says: &[&str]) -> Promise {
 /// A script for `bash` in which `crmauth` is the program, `T` its target and `PATH` a path of its system.
 pub fn script(scene: &Scene, text: &str) -> Command {
     let text = text.replace(" T", &format!(" {}", scene.step.system));
-    scene.machine.shell_command(
-        "bash",
-        &text.replace("PATH", &format!("'{}'", scene.step.path())),
-    )
+    let text = text.replace("PATH", &format!("'{}'", scene.step.path()));
+    scene.machine.shell_command("bash", &text)
 }
 
 /// Runs the command, holds it to the promise, and puts everything back to where it was.
@@ -61,15 +65,11 @@ pub fn keep(row: u8, scene: &Scene, command: Command, promise: &Promise) -> Run 
     let line = format!("{command:?}");
     let run = scene.run(command);
     let broken = promise.broken(scene, &run);
-    let outcome = &run.outcome;
-    assert!(
-        broken.is_empty(),
-        "row {row}, {}, {}:\n{}\nstdout: {:?}\nstderr: {}",
+    let (step, line) = (
         scene.step.name,
         line.split("\"-c\"").last().unwrap_or(&line),
-        broken.join("\n"),
-        outcome.stdout,
-        outcome.stderr
     );
+    let told = format!("{}\n{}", broken.join("\n"), run.outcome);
+    assert!(broken.is_empty(), "row {row}, {step}, {line}:\n{told}");
     run
 }

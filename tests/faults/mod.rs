@@ -41,7 +41,7 @@ use std::time::Duration;
 
 use canary::{Canary, Class};
 use harness::{Fault, Row};
-use local::{before_any_request, delivered, each, hold, script, welcome};
+use local::{before_any_request, cached, delivered, each, hold, script, welcome};
 use promises::{Kept, Promise, Stdout};
 use scene::{Run, Scene};
 use steps::{Kind, Step};

@@ -19,16 +19,9 @@ fn a_reader_that_went_away() {
             let command = script(scene, &format!("{NO_READER}crmauth {line} >&3"));
             let promise = Promise::exit(7).replaced();
             let run = keep(44, scene, command, &promise);
-            let stderr = &run.outcome.stderr;
-            assert!(
-                !stderr.contains("error: ") && !stderr.contains("hint: "),
-                "row 44: {stderr}"
-            );
+            run.outcome.lacks(&["error: ", "hint: "]);
             // The session is in the store.
-            let token = &scene.given().token;
-            let stdout = Stdout::Session(format!("{token}\n"));
-            let cached = Promise::exit(0).prints(stdout).offline();
-            scene.hold(44, "token T --cached", &cached);
+            scene.hold(44, "token T --cached", &cached(scene));
             scene.restore(&run);
         }
     });
@@ -82,40 +75,29 @@ fn no_room_for_the_file() {
         return;
     }
     each(|scene| {
-        let line = "login T -o session.txt";
         let strace = |options: &str| {
+            let line = format!("strace -e trace=fsync {options}");
             script(
                 scene,
-                &format!("strace -o /dev/null {options} crmauth {line}"),
+                &line.replace("LOGIN", "crmauth login T -o session.txt"),
             )
         };
         // Which of the calls that sync is the file's.
         welcome(scene);
-        let traced = script(
-            scene,
-            &format!("strace -y -o calls -e trace=fsync crmauth {line}; cat calls >&2; rm calls"),
-        );
-        let run = scene.run(traced);
-        let calls = run
-            .outcome
-            .stderr
-            .lines()
-            .filter(|call| call.starts_with("fsync("));
-        let number = 1 + calls
-            .clone()
-            .position(|call| call.contains("/work/.crmauth-"))
-            .expect("a draft");
+        let run = scene.run(strace("-y -o calls LOGIN; cat calls >&2; rm calls"));
+        let calls = run.outcome.stderr.lines();
+        let mut calls = calls.filter(|call| call.starts_with("fsync("));
+        let number = calls.position(|call| call.contains("/work/.crmauth-"));
+        let number = 1 + number.expect("a draft");
         scene.restore(&run);
         for error in ["ENOSPC", "EFBIG", "EIO", "EDQUOT"] {
             welcome(scene);
             let says = ["session.txt cannot be written"];
             let promise = Promise::exit(7).says(&says).replaced();
-            let options = format!("-e trace=fsync -e inject=fsync:error={error}:when={number}");
-            let run = keep(46, scene, strace(&options), &promise);
+            let inject = format!("-o /dev/null -e inject=fsync:error={error}:when={number}");
+            let run = keep(46, scene, strace(&format!("{inject} LOGIN")), &promise);
             // It is not lost.
-            let stdout = Stdout::Session(format!("{}\n", scene.given().token));
-            let cached = Promise::exit(0).prints(stdout).offline();
-            scene.hold(46, "token T --cached", &cached);
+            scene.hold(46, "token T --cached", &cached(scene));
             scene.restore(&run);
         }
     });
@@ -171,12 +153,13 @@ fn a_link_in_the_files_place() {
     each(|scene| {
         scene.source("victim", "mine");
         fs::create_dir(scene.machine.path("folder")).expect("a folder");
-        for (name, to) in [
-            ("to-victim", "victim"),
-            ("dangling", "nothing"),
-            ("to-folder", "folder"),
-            ("loop", "loop"),
-        ] {
+        let links = [
+            "to-victim victim",
+            "dangling nothing",
+            "to-folder folder",
+            "loop loop",
+        ];
+        for (name, to) in links.map(|link| link.split_once(' ').expect("two")) {
             let link = scene.machine.path(name);
             symlink(to, &link).expect("a link");
             scene.own(&link);
@@ -185,10 +168,7 @@ fn a_link_in_the_files_place() {
                 scene.hold(49, &format!("{line} -o {name}"), &promise);
             }
         }
-        assert_eq!(
-            fs::read(scene.machine.path("victim")).expect("a file"),
-            b"mine"
-        );
+        assert_eq!(scene.machine.text("victim"), "mine");
     });
 }
 
@@ -213,10 +193,7 @@ fn a_file_that_others_could_read() {
             let promise = into_file(scene, SESSION_FILE, &[told]);
             let run = keep(50, scene, scene.command("login T --save"), &promise);
             assert_eq!(mode(&file), 0o600, "row 50");
-            assert_eq!(
-                fs::read_to_string(&file).expect("a file"),
-                scene.given().token
-            );
+            assert_eq!(scene.machine.text(SESSION_FILE), scene.given().token);
             scene.restore(&run);
         }
     });
@@ -229,11 +206,11 @@ fn a_folder_that_others_may_write() {
         fs::create_dir(&folder).expect("a folder");
         for (bits, warned) in [(0o777, true), (0o1777, false)] {
             set_mode(&folder, bits);
-            let told = &["the directory is writable by others"][..usize::from(warned)];
-            let mut promise = into_file(scene, "open/new", told);
-            if !warned {
-                promise.unsaid = vec!["writable by others".to_owned()];
-            }
+            let promise = into_file(scene, "open/new", &[]);
+            let promise = match warned {
+                true => promise.says(&["the directory is writable by others"]),
+                false => promise.unsaid(&["writable by others"]),
+            };
             let run = keep(51, scene, scene.command("login T -o open/new"), &promise);
             assert_eq!(mode(&folder.join("new")), 0o600, "row 51");
             scene.restore(&run);

@@ -9,53 +9,42 @@ use super::*;
 
 /// The ids of all processes.
 fn processes() -> BTreeSet<OsString> {
-    let all = fs::read_dir("/proc")
-        .expect("processes")
-        .flatten()
-        .map(|process| process.file_name());
-    all.filter(|name| name.as_encoded_bytes()[0].is_ascii_digit())
+    scene::processes()
+        .map(|process| process.file_name())
         .collect()
 }
 
 /// What the command lines and environments of the processes in a scene's folder hold: the program's name, where it
 /// was found, and whose canary it is.
-fn seen(
-    folder: &std::path::Path,
-    canaries: &[Canary],
-    before: &BTreeSet<OsString>,
-) -> Vec<(String, &'static str, Class)> {
+fn seen(folder: &Path, canaries: &[Canary], before: &BTreeSet<OsString>) -> Vec<Seen> {
     let mut all = Vec::new();
     for id in processes().difference(before) {
-        let process = std::path::Path::new("/proc").join(id);
+        let process = Path::new("/proc").join(id);
         if fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd == folder) {
-            let name = fs::read_to_string(process.join("comm"))
-                .unwrap_or_default()
-                .trim_end()
-                .to_owned();
+            let name = fs::read_to_string(process.join("comm")).unwrap_or_default();
             for place in ["cmdline", "environ"] {
                 let text = fs::read(process.join(place)).unwrap_or_default();
-                all.extend(
-                    found(canaries, &text)
-                        .into_iter()
-                        .map(|(canary, _)| (name.clone(), place, canary.class)),
-                );
+                let seen = |canary: &Canary| (name.trim_end().to_owned(), place, canary.class);
+                let canaries = found(canaries, &text).into_iter();
+                all.extend(canaries.map(|(canary, _)| seen(canary)));
             }
         }
     }
     all
 }
 
+type Seen = (String, &'static str, Class);
+
 /// Runs a command under `exec` that asks the scene's server, and looks around while it waits for the answer.
-fn look(scene: &Scene, options: &str) -> Vec<(String, &'static str, Class)> {
+fn look(scene: &Scene, options: &str) -> Vec<Seen> {
     let gate = Arc::new(Barrier::new(2));
     welcome(scene);
     scene.server.push([Reply::json(200, "{}").together(&gate)]);
-    let (server, folder, canaries): (&Server, _, _) =
-        (&scene.server, scene.machine.work(), scene.canaries());
+    let (folder, canaries) = (scene.machine.work(), scene.canaries());
+    let server: &Server = &scene.server;
     let requests = server.received().len() + scene.before().len() + scene.after().len() + 2;
     let before = processes();
-    let mut promise = delivered(scene);
-    promise.stdout = Stdout::Is("{}".to_owned());
+    let promise = delivered(scene).prints(Stdout::Is("{}".to_owned()));
     std::thread::scope(|threads| {
         let looking = threads.spawn(move || {
             server.wait_for(requests);
@@ -63,10 +52,8 @@ fn look(scene: &Scene, options: &str) -> Vec<(String, &'static str, Class)> {
             gate.wait();
             seen
         });
-        let line = format!(
-            "exec crmauth exec T{options} -- curl -s {}/waits",
-            server.url()
-        );
+        let url = server.url();
+        let line = format!("exec crmauth exec T{options} -- curl -s {url}/waits");
         let run = scene.run(script(scene, &line));
         let mut broken = promise.broken(scene, &run);
         // The harness sees the command itself too; who may hold what is for the test to say.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::canary::{Class, found};
-use super::scene::{Run, SESSION_FILE, Scene};
+use super::canary::{Canary, Class, found};
+use super::scene::{Files, Run, SESSION_FILE, Scene};
 use crate::support::harm::harm;
 use crate::support::server::Received;
 use crate::support::{Outcome, stored};
@@ -114,13 +114,24 @@ impl Promise {
         self.entry(Kept::Replaced)
     }
 
-    /// Nobody is asked anything.
-    pub fn offline(self) -> Self {
-        let connections = Some(0);
-        Self {
-            connections,
-            ..self
+    /// These do not.
+    pub fn unsaid(mut self, texts: &[&str]) -> Self {
+        let texts = texts.iter().map(|text| (*text).to_owned());
+        self.unsaid.extend(texts);
+        self
+    }
+
+    /// A login may have worked, so that a single seat's session may have ended.
+    pub fn suspect(&mut self, scene: &Scene) {
+        if scene.step.single_seat() {
+            self.entry = Kept::Suspect;
         }
+    }
+
+    /// Nobody is asked anything.
+    pub fn offline(mut self) -> Self {
+        self.connections = Some(0);
+        self
     }
 
     /// Files that may hold the session.
@@ -135,9 +146,9 @@ impl Promise {
             broken.extend(found.map(|text| format!("G{number}: {text}")))
         };
         let stderr = &run.outcome.stderr;
-        self.canaries(scene, run)
-            .into_iter()
-            .for_each(|text| check(1, Some(text)));
+        for text in self.canaries(scene, run) {
+            check(1, Some(text));
+        }
         check(2, self.stdout(&run.outcome.stdout));
         check(3, self.sessions(scene, run));
         check(4, temporary(scene, self, &run.after));
@@ -154,17 +165,11 @@ impl Promise {
         if self.stdout == Stdout::Anything {
             text.push_str(&run.outcome.stdout);
         }
-        let missing = self
-            .says
-            .iter()
-            .filter(|said| !text.contains(said.as_str()));
+        let told = |said: &&String| text.contains(said.as_str());
+        let missing = self.says.iter().filter(|said| !told(said));
         broken.extend(missing.map(|said| format!("{said:?} is not said")));
-        broken.extend(
-            self.unsaid
-                .iter()
-                .filter(|said| text.contains(said.as_str()))
-                .map(|said| format!("{said:?} is said")),
-        );
+        let unwanted = self.unsaid.iter().filter(told);
+        broken.extend(unwanted.map(|said| format!("{said:?} is said")));
         if run.outcome.code != self.exit {
             broken.push(format!("exit {} and not {}", run.outcome.code, self.exit));
         }
@@ -176,35 +181,29 @@ impl Promise {
         let mut leaks = Vec::new();
         let mut look = |place: &str, text: &[u8], tokens_too: bool| {
             for (canary, form) in found(&canaries, text) {
-                if tokens_too || canary.class == Class::Setting {
-                    leaks.push(format!(
-                        "{place} holds {form:?} of the {:?} {:?}",
-                        canary.class, canary.value
-                    ));
+                let Canary { class, value, .. } = canary;
+                if tokens_too || *class == Class::Setting {
+                    leaks.push(format!("{place} holds {form:?} of the {class:?} {value:?}"));
                 }
             }
         };
         let handed_over = matches!(self.stdout, Stdout::Session(_) | Stdout::SessionIn);
         look("stdout", run.outcome.stdout.as_bytes(), !handed_over);
         look("stderr", run.outcome.stderr.as_bytes(), true);
-        run.seen
-            .iter()
-            .for_each(|text| look("a process", text, true));
+        for text in &run.seen {
+            look("a process", text, true);
+        }
         for (path, content) in run.after.iter().filter(|(path, _)| !scene.is_own(path)) {
-            look(
-                &path.display().to_string(),
-                content,
-                !self.is_sink(scene, path),
-            );
+            let place = path.display().to_string();
+            look(&place, content, !self.is_sink(scene, path));
             look("a file's name", path.as_os_str().as_encoded_bytes(), true);
         }
         leaks
     }
 
     fn is_sink(&self, scene: &Scene, path: &Path) -> bool {
-        let entry = path.starts_with(stored::store(&scene.machine))
-            && path.extension().is_some_and(|end| end == "json");
-        entry || *path == scene.machine.path(SESSION_FILE) || self.sinks.contains(&path.to_owned())
+        let file = *path == scene.machine.path(SESSION_FILE);
+        is_entry(scene, path) || file || self.sinks.contains(&path.to_owned())
     }
 
     fn stdout(&self, stdout: &str) -> Option<String> {
@@ -218,18 +217,12 @@ impl Promise {
 
     fn sessions(&self, scene: &Scene, run: &Run) -> Option<String> {
         let file = scene.machine.path(SESSION_FILE);
-        let store = stored::store(&scene.machine);
+        let prior = scene.step.prior_role();
         for (path, before) in &run.before {
-            if scene
-                .step
-                .prior_role()
-                .is_some_and(|role| read(before)["key"]["role"] == role)
-            {
+            if prior.is_some_and(|role| read(before)["key"]["role"] == role) {
                 continue;
             }
-            let entry =
-                path.starts_with(&store) && path.extension().is_some_and(|end| end == "json");
-            let kept = match (entry, *path == file) {
+            let kept = match (is_entry(scene, path), *path == file) {
                 (true, _) => &self.entry,
                 (_, true) => &self.file,
                 _ => continue,
@@ -262,61 +255,47 @@ impl Promise {
     fn requests(&self, scene: &Scene, run: &Run) -> Option<String> {
         if run.left_over != (0, 0) {
             let (left, beyond) = run.left_over;
-            return Some(format!(
-                "{left} replies that nobody asked for, {beyond} requests without a reply"
-            ));
+            let left = format!("{left} replies that nobody asked for");
+            return Some(format!("{left}, {beyond} requests without a reply"));
         }
-        if self
-            .connections
-            .is_some_and(|connections| connections != run.connections)
-        {
+        if self.connections.unwrap_or(run.connections) != run.connections {
             return Some(format!("it connected {} times", run.connections));
         }
-        let unwanted = ["accept-encoding", "cookie", "referer"];
-        let header = unwanted.iter().find(|name| {
-            run.received
-                .iter()
-                .any(|request| request.header(name).is_some())
-        });
-        if let Some(name) = header {
+        let mut unwanted = ["accept-encoding", "cookie", "referer"].into_iter();
+        let has = |name: &&str| run.received.iter().any(|sent| sent.header(name).is_some());
+        if let Some(name) = unwanted.find(has) {
             return Some(format!("a request has the header {name}"));
         }
         let canaries = scene.canaries();
-        let beyond = run
-            .received
-            .iter()
-            .filter(|request| request.beyond)
-            .map(Received::text);
-        if let Some(text) = beyond
-            .into_iter()
-            .find(|text| !found(&canaries, text.as_bytes()).is_empty())
-        {
+        let secret = |text: &String| !found(&canaries, text.as_bytes()).is_empty();
+        let beyond = run.received.iter().filter(|request| request.beyond);
+        if let Some(text) = beyond.map(Received::text).find(secret) {
             return Some(format!("a secret goes beyond the protocol: {text}"));
         }
         let mut alike: BTreeMap<String, usize> = BTreeMap::new();
-        let texts = run.received.iter().map(Received::text);
-        for text in texts.filter(|text| !found(&canaries, text.as_bytes()).is_empty()) {
+        for text in run.received.iter().map(Received::text).filter(secret) {
             *alike.entry(text).or_default() += 1;
         }
-        alike
-            .into_values()
-            .find(|times| *times > self.sent)
-            .map(|times| format!("a secret was sent {times} times"))
+        let often = alike.into_values().find(|times| *times > self.sent);
+        often.map(|times| format!("a secret was sent {times} times"))
     }
 
     fn unnamed(&self, scene: &Scene, lines: &[String]) -> Option<String> {
         let start = format!("error: {}: ", scene.step.system);
         let error = lines.iter().find(|line| line.starts_with(&start))?;
-        if let Some(place) = self
-            .place
-            .as_ref()
-            .filter(|place| !lines.iter().any(|line| line.contains(*place)))
-        {
+        let named = |place: &&String| lines.iter().any(|line| line.contains(*place));
+        if let Some(place) = self.place.as_ref().filter(|place| !named(place)) {
             return Some(format!("{place} is not named: {error}"));
         }
-        (!lines.iter().any(|line| line.starts_with("hint: ")))
-            .then(|| "there is no next step".to_owned())
+        let next = lines.iter().any(|line| line.starts_with("hint: "));
+        (!next).then(|| "there is no next step".to_owned())
     }
+}
+
+/// Whether a file is a stored session.
+fn is_entry(scene: &Scene, path: &Path) -> bool {
+    let there = path.starts_with(stored::store(&scene.machine));
+    there && path.extension().is_some_and(|end| end == "json")
 }
 
 /// The same entry, with nothing in this field.
@@ -332,20 +311,14 @@ fn read(bytes: &[u8]) -> Value {
 }
 
 /// What lies there that is neither the test's own nor asked for, nor the store's.
-fn temporary(
-    scene: &Scene,
-    promise: &Promise,
-    files: &BTreeMap<PathBuf, Vec<u8>>,
-) -> Option<String> {
+fn temporary(scene: &Scene, promise: &Promise, files: &Files) -> Option<String> {
     let store = stored::store(&scene.machine);
     let known = |path: &Path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let hidden = name.starts_with('.');
-        let stores = path.parent() == Some(&store) && !hidden;
-        let ends = ["json", "lock"]
-            .iter()
-            .any(|end| path.extension().is_some_and(|own| own == *end));
-        scene.is_own(path) || promise.is_sink(scene, path) || stores && (ends || name == "key")
+        let stores = path.parent() == Some(&store) && !name.starts_with('.');
+        let end = path.extension().unwrap_or_default();
+        let ends = end == "json" || end == "lock" || name == "key";
+        scene.is_own(path) || promise.is_sink(scene, path) || stores && ends
     };
     let found: Vec<_> = files.keys().filter(|path| !known(path)).collect();
     (!found.is_empty()).then(|| format!("left behind: {found:?}"))
@@ -357,39 +330,33 @@ fn unprintable(stderr: &str) -> Option<String> {
     if let Some(harm) = harm(stderr) {
         return Some(harm);
     }
-    if let Some(line) = stderr
-        .lines()
-        .find(|line| !starts.iter().any(|start| line.starts_with(start)))
-    {
+    let ours = |line: &&str| starts.iter().any(|start| line.starts_with(start));
+    if let Some(line) = stderr.lines().find(|line| !ours(line)) {
         return Some(format!("no message of ours: {line:?}"));
     }
-    (!stderr.is_empty() && !stderr.ends_with('\n')).then(|| "the last line does not end".to_owned())
+    let cut = !stderr.is_empty() && !stderr.ends_with('\n');
+    cut.then(|| "the last line does not end".to_owned())
 }
 
 /// The lines of stderr, those in JSON as people read them; and the errors of a list on stdout.
 fn lines(outcome: &Outcome) -> Vec<String> {
     let read = |object: &Value| {
         let object = object.as_object()?;
-        let (word, said) = object
-            .iter()
-            .find(|(_, said)| said["message"].is_string())?;
-        let target = said["target"]
-            .as_str()
-            .map(|target| format!("{target}: "))
-            .unwrap_or_default();
-        let first = format!("{word}: {target}{}", said["message"].as_str()?);
+        let mut members = object.iter();
+        let (word, said) = members.find(|(_, said)| said["message"].is_string())?;
+        let target = said["target"].as_str().map(|target| format!("{target}: "));
+        let (target, message) = (target.unwrap_or_default(), said["message"].as_str()?);
         let hint = said["hint"].as_str().map(|hint| format!("hint: {hint}"));
-        Some([first].into_iter().chain(hint).collect::<Vec<_>>())
+        let lines = [format!("{word}: {target}{message}")].into_iter();
+        Some(lines.chain(hint).collect::<Vec<_>>())
     };
     let line = |line: &str| {
         let object = serde_json::from_str(line).unwrap_or_default();
         read(&object).unwrap_or_else(|| vec![line.to_owned()])
     };
     let listed = serde_json::from_str::<Vec<Value>>(&outcome.stdout).unwrap_or_default();
-    outcome
-        .stderr
-        .lines()
-        .map(line)
+    let lines = outcome.stderr.lines().map(line);
+    lines
         .chain(listed.iter().filter_map(read))
         .flatten()
         .collect()

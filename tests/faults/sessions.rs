@@ -7,11 +7,8 @@ fn a_cookie_is_no_session() {
     Row::of(41, steps::last())
         .fault(|scene| {
             let cookie = format!("PHPSESSID={}; path=/; HttpOnly", scene.given().token);
-            Reply::with_headers(
-                200,
-                &[("Set-Cookie", &cookie), ("Set-Cookie", "PHPSESSID=other")],
-                "{}",
-            )
+            let cookies = [cookie.as_str(), "PHPSESSID=other"];
+            Reply::with_headers(200, &cookies.map(|cookie| ("Set-Cookie", cookie)), "{}")
         })
         .fails(6, &["base URL"])
         .suspect()
@@ -19,11 +16,9 @@ fn a_cookie_is_no_session() {
     // Beside a session in the body they are nothing, and none is sent back.
     Row::of(41, steps::logins())
         .fault(|scene| {
-            let headers = [
-                ("Set-Cookie", "PHPSESSID=ck1; path=/"),
-                ("Set-Cookie", "PHPSESSID=ck2"),
-            ];
-            Reply::with_headers(200, &headers, scene.good())
+            let cookies = ["PHPSESSID=ck1; path=/", "PHPSESSID=ck2"];
+            let cookies = cookies.map(|cookie| ("Set-Cookie", cookie));
+            Reply::with_headers(200, &cookies, scene.good())
         })
         .check();
 }
@@ -36,10 +31,10 @@ fn a_servers_clock_that_is_off() {
         (-400_000, "4 days behind this machine's"),
     ] {
         Row::of(42, [steps::named("gluo's challenge")])
-            .fault(move |scene| {
+            .answer(move |scene| {
                 let now = jiff::Timestamp::now().as_second() + skew;
                 let good = scene.good().replace("1795288795", &now.to_string());
-                Reply::json(200, good.replace("1795289095", &(now + 300).to_string()))
+                good.replace("1795289095", &(now + 300).to_string())
             })
             .notes(way)
             .check();
@@ -50,16 +45,9 @@ fn a_servers_clock_that_is_off() {
         r#""serverTime":9223372036854775807,"expireTime":null"#,
         r#""serverTime":"x""#,
     ] {
-        Row::of(42, [steps::named("gluo's challenge")])
-            .fault(move |scene| {
-                Reply::json(
-                    200,
-                    scene
-                        .good()
-                        .replace(r#""serverTime":1795288795,"expireTime":1795289095"#, times),
-                )
-            })
-            .brief()
+        let known = r#""serverTime":1795288795,"expireTime":1795289095"#;
+        let row = Row::of(42, [steps::named("gluo's challenge")]).brief();
+        row.answer(move |scene| scene.good().replace(known, times))
             .check();
     }
 }
@@ -77,10 +65,8 @@ fn a_refresh_token_that_was_used() {
         // Where the login is refused too, the token is gone all the same.
         Row::of(43, [steps::named("hellocloud's refresh")])
             .fault(move |_| {
-                vec![
-                    Reply::json(401, body),
-                    Reply::json(401, r#"{"error":"invalid_client"}"#),
-                ]
+                let answers = [body, r#"{"error":"invalid_client"}"#];
+                answers.map(|body| Reply::json(401, body)).to_vec()
             })
             .fails(4, &["refused the login: invalid_client"])
             .but(|_, promise| promise.entry = Kept::Spent)
@@ -92,18 +78,10 @@ fn a_refresh_token_that_was_used() {
 fn a_new_refresh_token_is_stored_before_the_session_is_printed() {
     let scene = Scene::new(steps::named("hellocloud's refresh"));
     scene.server.push([Reply::json(200, scene.good())]);
-    let full = scene
-        .machine
-        .shell_command("sh", "crmauth token hellocloud -vv > /dev/full");
-    let run = scene.run(full);
+    let run = scene.run(script(&scene, "crmauth token T -vv > /dev/full"));
     let promise = Promise::exit(7).says(&["error: "]).replaced();
     assert_eq!(promise.broken(&scene, &run), [""; 0]);
     let entry = stored::read(&stored::entry(&scene.machine));
-    assert_eq!(
-        (&entry["token"], &entry["refresh"]),
-        (
-            &(*scene.given().token).into(),
-            &(*scene.given().refresh).into()
-        )
-    );
+    assert_eq!(entry["token"], scene.given().token);
+    assert_eq!(entry["refresh"], scene.given().refresh);
 }

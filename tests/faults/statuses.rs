@@ -1,23 +1,21 @@
 //! Statuses that are no success, and refusals under one that is.
 
+use serde_json::json;
+
 use super::broken::each_try;
 use super::*;
+use crate::support::{cells, digits};
 
 /// Two bodies that come with any status: a page that echoes the secret, and JSON that does.
-const BODIES: [fn(&Scene) -> Vec<u8>; 2] = [
+const BODIES: [fn(&Scene) -> String; 2] = [
     |scene| {
         format!(
             "<html><p>{} {}</p></html>",
             scene.secret(),
             scene.given().token
         )
-        .into()
     },
-    |scene| {
-        serde_json::json!({ "message": format!("<{}> no way", scene.secret()) })
-            .to_string()
-            .into()
-    },
+    |scene| json!({ "message": format!("<{}> no way", scene.secret()) }).to_string(),
 ];
 
 /// A row of which every login's step is answered with this status and each of the bodies.
@@ -34,8 +32,8 @@ fn status(number: u8, status: u16, adapt: impl Fn(Row) -> Row) {
                 promise.exit = 6;
             }
         }));
-        row.brief_unless(place == 0 && !matches!(status, 409 | 422))
-            .check();
+        let whole = place == 0 && !matches!(status, 409 | 422);
+        row.brief_unless(whole).check();
     }
 }
 
@@ -54,12 +52,9 @@ fn death(scene: &Scene) -> Reply {
     demo::of(scene.step.system).dead()
 }
 
-/// The steps that ask about a session.
-fn questions() -> Vec<&'static Step> {
-    [Kind::Check, Kind::Revocation]
-        .into_iter()
-        .flat_map(steps::of_kind)
-        .collect()
+/// What stands before many a server, and answers in its place.
+fn page(status: u16) -> Reply {
+    Reply::http(status, "text/html", "<html>")
 }
 
 #[test]
@@ -75,20 +70,16 @@ fn refusals() {
                 })
         });
     }
-    let named = Row::of(31, steps::usual_logins())
+    Row::of(31, steps::usual_logins())
         .brief()
         .fault(|_| Reply::json(401, "{}"))
-        .exit(4);
-    named
         .but(|scene, promise| {
-            let names = scene
-                .step
-                .settings
-                .iter()
-                .map(|(name, _)| format!("{}_{name}", scene.step.system.to_uppercase()));
-            promise.says.extend(names);
+            let settings = scene.step.settings.iter();
+            promise
+                .says
+                .extend(settings.map(|(name, _)| scene.variable(name)));
         })
-        .says(&["hint: check "])
+        .fails(4, &["hint: check "])
         .check();
 }
 
@@ -100,31 +91,22 @@ fn a_refused_session_is_dropped() {
         .but(|_, promise| promise.entry = Kept::Dropped)
         .check();
     // It need not be ended any more.
-    let refused = || {
-        Reply::json(
-            401,
-            r#"{"error":"invalid_request","hint":"Token has been revoked"}"#,
-        )
-    };
+    let revoked = r#"{"error":"invalid_request","hint":"Token has been revoked"}"#;
     Row::of(31, steps::of_kind(steps::Kind::Revocation))
         .fault(move |scene| {
-            let refresh = (scene.step.system == "hellocloud").then(refused);
-            [death(scene)]
-                .into_iter()
-                .chain(refresh)
-                .collect::<Vec<_>>()
+            let mut answers = vec![death(scene)];
+            let both = scene.step.system == "hellocloud";
+            answers.extend(both.then(|| Reply::json(401, revoked)));
+            answers
         })
         .check();
     // Whatever stands before the server may answer 403.
-    Row::of(31, questions())
-        .fault(|_| Reply::http(403, "text/html", "<html>"))
+    Row::of(31, steps::questions())
+        .fault(|_| page(403))
         .exit(6)
         .but(|scene, promise| {
-            let (exit, words) = if refuses_in_json(scene) {
-                (6, "in front of")
-            } else {
-                (4, "firewall")
-            };
+            let told = [(4, "firewall"), (6, "in front of")];
+            let (exit, words) = told[usize::from(refuses_in_json(scene))];
             promise.exit = exit;
             promise.says.push(words.to_owned());
         })
@@ -133,9 +115,9 @@ fn a_refused_session_is_dropped() {
 
 #[test]
 fn a_refused_renewal_gives_way_to_a_login() {
-    for (status, body) in [(401, "{}"), (401, r#"{"error":"invalid_request"}"#)] {
+    for body in ["{}", r#"{"error":"invalid_request"}"#] {
         Row::of(31, steps::of_kind(steps::Kind::Renewal))
-            .fault(move |scene| vec![Reply::json(status, body), Reply::json(200, scene.good())])
+            .fault(move |scene| vec![Reply::json(401, body), Reply::json(200, scene.good())])
             .check();
     }
 }
@@ -148,83 +130,48 @@ fn a_refused_call_shows_the_body_and_asks_for_the_session() {
     };
     // Alive after all, or a login that tells no more, or it is no refusal of the system's: that is the answer.
     let asked = |scene: &Scene| {
-        let check = steps::of_kind(Kind::Check)
-            .into_iter()
-            .find(|step| step.system == scene.step.system);
+        let mut checks = steps::of_kind(Kind::Check).into_iter();
+        let check = checks.find(|step| step.system == scene.step.system);
         check.filter(|_| !refuses_in_json(scene))
     };
     Row::of(31, steps::of_kind(steps::Kind::Call))
         .fault(move |scene| {
-            let check = asked(scene);
-            let alive = check.map(|check| Reply::json(200, scene.given().fill(check.answer)));
-            let login = (scene.step.system == "broker").then(|| Reply::json(401, body(scene)));
-            [Reply::json(401, body(scene))]
-                .into_iter()
-                .chain(alive)
-                .chain(login)
-                .collect::<Vec<_>>()
+            let mut answers = vec![Reply::json(401, body(scene))];
+            let alive = asked(scene).map(|check| scene.given().fill(check.answer));
+            answers.extend(alive.map(|alive| Reply::json(200, alive)));
+            let again = scene.step.system == "broker";
+            answers.extend(again.then(|| Reply::json(401, body(scene))));
+            answers
         })
         .fails(4, &["refused the request (HTTP 401)"])
         .but(move |scene, promise| {
             promise.stdout = Stdout::Is(body(scene).to_owned());
-            promise.entry = if asked(scene).is_some() {
-                Kept::Replaced
-            } else {
-                Kept::Same
-            };
+            if asked(scene).is_some() {
+                promise.entry = Kept::Replaced;
+            }
         })
         .check();
 }
 
 #[test]
 fn refusals_under_a_good_status() {
-    let gluo =
-        r#"{"success":false,"error":{"code":"ACCESS_DENIED","message":"\u001b[31m::error::no"}}"#;
     let race = r#"{"success":false,"error":{"code":"INVALID_USER_CREDENTIALS","message":"no"}}"#;
-    let steps = |names: &[&str]| -> Vec<&'static Step> {
-        steps::logins()
-            .into_iter()
-            .filter(|step| names.contains(&step.name))
-            .collect()
-    };
-    for (names, body, text) in [
-        (
-            &["gluo's challenge", "gluo's login"][..],
-            gluo,
-            "refused the login: ACCESS_DENIED: [31m: :error: :no",
-        ),
-        (
-            &["hellocloud's login"],
-            r#"{"error":"invalid_client","message":"Client authentication failed"}"#,
-            "refused the login: invalid_client",
-        ),
-        (
-            &["systemsway's login"],
-            r#"{"Status":"ERROR","IDSessao":"","Message":"Usu\u00e1rio ou senha"}"#,
-            "refused the login: Usuário ou senha",
-        ),
-        (
-            &["systemsway's login"],
-            r#"{"codigo":"01","idSessao":"NA"}"#,
-            "refused the login: 01",
-        ),
-        (
-            &[
-                "broker's login",
-                "broker's partner's login",
-                "broker's login behind its partner's",
-            ],
-            r#"{"CodigoRetorno":7,"MensagemRetorno":"Acesso negado"}"#,
-            "refused the login: 7: Acesso negado",
-        ),
-    ] {
-        Row::of(32, steps(names))
-            .fault(move |_| Reply::json(200, body))
-            .fails(4, &[text])
+    for [names, body, text] in cells([
+        "gluo's challenge|gluo's login | {'success':false,'error':{'code':'ACCESS_DENIED','message':'\\u001b[31m::error::no'}} | \
+            ACCESS_DENIED: [31m: :error: :no",
+        "hellocloud's login | {'error':'invalid_client','message':'Client authentication failed'} | invalid_client",
+        "systemsway's login | {'Status':'ERROR','IDSessao':'','Message':'Usu\\u00e1rio ou senha'} | Usuário ou senha",
+        "systemsway's login | {'codigo':'01','idSessao':'NA'} | 01",
+        "broker's login|broker's partner's login|broker's login behind its partner's | \
+            {'CodigoRetorno':7,'MensagemRetorno':'Acesso negado'} | 7: Acesso negado",
+    ]) {
+        let row = Row::of(32, names.split('|').map(steps::named));
+        let row = row.answer(move |_| body.replace('\'', "\""));
+        row.fails(4, &[format!("refused the login: {text}")])
             .check();
     }
     // A rival's challenge makes a right key look wrong: up to five logins, each with a challenge of its own.
-    Row::of(32, steps(&["gluo's login"]))
+    Row::of(32, [steps::named("gluo's login")])
         .fault(move |scene| {
             let mut answers = vec![Reply::json(200, race)];
             for _ in 0..4 {
@@ -255,13 +202,8 @@ fn accounts_that_are_locked() {
         Row::of(33, [steps::named("hellocloud's login")])
             .brief_unless(status == 401)
             .fault(move |_| Reply::json(status, &body))
-            .exit(4)
-            .says(&[
-                "the account is locked or its password has expired",
-                error,
-                message,
-                "ask its administrator",
-            ])
+            .says(&["the account is locked or its password has expired"])
+            .fails(4, &[error, message, "ask its administrator"])
             .unsaid(&["try again"])
             .check();
     }
@@ -273,34 +215,25 @@ fn no_such_place() {
         let mut steps = steps::logins();
         steps.retain(|step| !impersonation(step) || code != 404);
         Row::of(34, steps)
-            .at(questions())
+            .at(steps::questions())
             .fault(move |scene| {
                 // HelloCloud's API may be below a second path.
-                let two = code == 404
-                    && scene.step.system == "hellocloud"
-                    && scene.step.kind != Kind::Call;
-                vec![
-                    Reply::http(code, "text/html", "<html>Not Found</html>");
-                    if two { 2 } else { 1 }
-                ]
+                let step = scene.step;
+                let two = code == 404 && step.system == "hellocloud" && step.kind != Kind::Call;
+                vec![page(code); 1 + usize::from(two)]
             })
-            .exit(6)
             .brief_unless(code == 404)
-            .says(&["has no API at /", &format!("(HTTP {code})")])
+            .fails(6, &["has no API at /", &format!("(HTTP {code})")])
             .unsaid(&["operation="])
             .but(|scene, promise| {
-                promise.says.push(format!(
-                    "is {}_URL the base URL",
-                    scene.step.system.to_uppercase()
-                ))
+                let text = format!("is {} the base URL", scene.variable("URL"));
+                promise.says.push(text)
             })
             .check();
     }
     let impersonation = steps::last().into_iter().filter(|step| impersonation(step));
-    let row = Row::of(34, impersonation)
-        .fault(|_| Reply::json(404, "{}"))
-        .exit(2);
-    row.says(&["has no person `42`"]).check();
+    let row = Row::of(34, impersonation).fault(|_| Reply::json(404, "{}"));
+    row.fails(2, &["has no person `42`"]).check();
 }
 
 #[test]
@@ -308,51 +241,23 @@ fn requests_that_the_server_does_not_take() {
     for code in [400, 409, 422] {
         status(35, code, |row| row.exit(6).suspect());
     }
-    let coded = [
-        (
-            "gluo's login",
-            r#"{"success":false,"error":{"code":"ACCESS_DENIED","message":"no"}}"#,
-            4,
-        ),
-        (
-            "hellocloud's login",
-            r#"{"error":"invalid_grant","message":"no"}"#,
-            4,
-        ),
-        (
-            "hellocloud's login",
-            r#"{"error":"unsupported_grant_type","message":"no"}"#,
-            6,
-        ),
-        (
-            "systemsway's login",
-            r#"{"Status":"ERROR","Message":"no"}"#,
-            4,
-        ),
-        (
-            "broker's login",
-            r#"{"CodigoRetorno":3,"MensagemRetorno":"no"}"#,
-            4,
-        ),
-    ];
-    for (name, body, exit) in coded {
-        let step = steps::logins()
-            .into_iter()
-            .filter(move |step| step.name == name);
-        Row::of(35, step)
-            .fault(move |_| Reply::json(400, body))
-            .fails(exit, &["no"])
-            .check();
+    for [name, body, exit] in cells([
+        r#"gluo's login | {"success":false,"error":{"code":"ACCESS_DENIED","message":"no"}} | 4"#,
+        r#"hellocloud's login | {"error":"invalid_grant","message":"no"} | 4"#,
+        r#"hellocloud's login | {"error":"unsupported_grant_type","message":"no"} | 6"#,
+        r#"systemsway's login | {"Status":"ERROR","Message":"no"} | 4"#,
+        r#"broker's login | {"CodigoRetorno":3,"MensagemRetorno":"no"} | 4"#,
+    ]) {
+        let row = Row::of(35, [steps::named(name)]);
+        let row = row.fault(move |_| Reply::json(400, body));
+        row.fails(digits(exit), &["no"]).check();
     }
 }
 
 #[test]
 fn a_server_that_gave_up_waiting() {
-    status(36, 408, |row| {
-        row.exit(5)
-            .says(&["timed out waiting for the request"])
-            .suspect()
-    });
+    let text = "timed out waiting for the request";
+    status(36, 408, |row| row.fails(5, &[text]).suspect());
 }
 
 #[test]
@@ -361,10 +266,15 @@ fn too_many_requests() {
         .fault(|scene| each_try(scene, &Reply::http(429, "text/html", "<p>slow down</p>")))
         .fails(5, &["is rate limiting: too many requests (HTTP 429)"])
         .check();
-    Row::of(37, questions())
+    Row::of(37, steps::questions())
         .fault(|_| Reply::json(429, ""))
         .fails(5, &["is rate limiting"])
         .check();
+}
+
+/// The time so many seconds from now.
+fn date(ahead: u64) -> String {
+    httpdate::fmt_http_date(std::time::SystemTime::now() + Duration::from_secs(ahead))
 }
 
 /// A 429 that asks to wait so long.
@@ -375,13 +285,11 @@ fn busy(wait: &str) -> Reply {
 #[test]
 fn a_wait_that_the_server_names_is_kept_once() {
     for wait in "0|Sat, 21 Nov 2020 20:00:00 GMT|Saturday, 21-Nov-20 20:00:00 GMT".split('|') {
-        let row = Row::of(38, steps::logins()).sent(2);
-        let row = row.fault(move |scene| vec![busy(wait), Reply::json(200, scene.good())]);
-        if wait == "0" {
-            row.check()
-        } else {
-            row.brief().check()
-        }
+        let row = Row::of(38, steps::logins())
+            .sent(2)
+            .brief_unless(wait == "0");
+        row.fault(move |scene| vec![busy(wait), Reply::json(200, scene.good())])
+            .check();
     }
     Row::of(38, steps::logins())
         .fault(|_| vec![busy("0"), busy("0")])
@@ -396,10 +304,6 @@ fn a_wait_of_a_second_is_kept() {
         Row::of(38, steps::last())
             .brief()
             .fault(move |scene| {
-                let date = |ahead: u64| {
-                    let time = std::time::SystemTime::now() + std::time::Duration::from_secs(ahead);
-                    httpdate::fmt_http_date(time)
-                };
                 let wait = wait.map_or_else(|| "1".to_owned(), date);
                 vec![busy(&wait), Reply::json(200, scene.good())]
             })
@@ -412,34 +316,18 @@ fn a_wait_of_a_second_is_kept() {
 
 #[test]
 fn a_wait_that_does_not_fit_ends_the_run_at_once() {
-    let date = httpdate::fmt_http_date(
-        std::time::SystemTime::now() + std::time::Duration::from_secs(86_400),
-    );
-    for wait in [
-        "31",
-        "1000000000",
-        "18446744073709551615",
-        "99999999999999999999",
-        "1000000000000000000000000000000",
-        "-1",
-        "1e9",
-        "soon",
-        "",
-        "Fri, 31 Dec 9999 23:59:59 GMT",
-        &date,
-    ] {
+    let waits = "31|1000000000|18446744073709551615|99999999999999999999|1000000000000000000000000000000|-1|1e9|soon||\
+        Fri, 31 Dec 9999 23:59:59 GMT";
+    for wait in waits.split('|').chain([&*date(86_400)]) {
         // What is no wait is none, and a challenge may then be asked for again.
         let known = !wait.is_empty() && wait.bytes().all(|byte| byte.is_ascii_digit())
             || wait.ends_with("GMT");
         let reply = busy(wait);
         Row::of(38, steps::logins())
             .brief()
-            .fault(move |scene| {
-                if known {
-                    vec![reply.clone()]
-                } else {
-                    each_try(scene, &reply)
-                }
+            .fault(move |scene| match known {
+                true => vec![reply.clone()],
+                false => each_try(scene, &reply),
             })
             .fails(5, &["is rate limiting"])
             .but(move |_, promise| {
@@ -456,44 +344,35 @@ fn a_server_that_failed() {
     status(39, 500, |row| row.exit(6).suspect());
     let echo = |scene: &Scene| {
         let text = format!("The password is invalid: {}", scene.secret());
-        serde_json::json!({ "error": "unknown_error", "error_description": text, "message": text })
-            .to_string()
+        json!({ "error": "unknown_error", "error_description": text, "message": text }).to_string()
     };
-    Row::of(
-        39,
-        ["hellocloud's login", "hellocloud's login with a password"].map(steps::named),
-    )
-    .fault(move |scene| Reply::json(500, echo(scene)))
-    .fails(4, &["The password is invalid: ***"])
-    .check();
-    Row::of(39, questions())
-        .fault(|_| Reply::http(500, "text/html", "<html>"))
-        .exit(6)
+    let names = ["hellocloud's login", "hellocloud's login with a password"];
+    Row::of(39, names.map(steps::named))
+        .fault(move |scene| Reply::json(500, echo(scene)))
+        .fails(4, &["The password is invalid: ***"])
         .check();
+    let row = Row::of(39, steps::questions());
+    row.fault(|_| page(500)).exit(6).check();
 }
 
 #[test]
 fn a_server_that_is_away() {
     for code in [502, 503, 504] {
-        let row = Row::of(40, steps::logins())
-            .at(questions())
-            .exit(5)
-            .suspect();
-        row.fault(move |scene| {
-            each_try(
-                scene,
-                &Reply::http(code, "text/html", "<html>Bad Gateway</html>"),
-            )
-        })
-        .says(&[format!("is unavailable for now (HTTP {code})")])
-        .brief_unless(code == 503)
-        .check();
+        Row::of(40, steps::logins())
+            .at(steps::questions())
+            .suspect()
+            .fault(move |scene| each_try(scene, &page(code)))
+            .fails(5, &[format!("is unavailable for now (HTTP {code})")])
+            .brief_unless(code == 503)
+            .check();
     }
     Row::of(40, steps::last())
         .brief()
         .fault(|_| Reply::with_headers(503, &[("Retry-After", "3600")], ""))
-        .exit(5)
-        .says(&["the server asks you to wait 60min before the next try"])
+        .fails(
+            5,
+            &["the server asks you to wait 60min before the next try"],
+        )
         .suspect()
         .check();
 }
@@ -501,23 +380,10 @@ fn a_server_that_is_away() {
 #[test]
 fn the_help_of_every_verb_shows_nothing() {
     let scene = Scene::new(steps::named("gluo's login"));
-    for verb in [
-        "",
-        "login ",
-        "token ",
-        "exec ",
-        "api ",
-        "status ",
-        "logout ",
-        "providers ",
-        "sandbox ",
-        "completions ",
-    ] {
-        let run = scene.run(
-            scene
-                .machine
-                .command(&format!("{verb}--help").split(' ').collect::<Vec<_>>()),
-        );
+    for verb in
+        "|login |token |exec |api |status |logout |providers |sandbox |completions ".split('|')
+    {
+        let run = scene.run(scene.machine.line(&format!("{verb}--help")));
         let promise = Promise::exit(0).prints(Stdout::Anything);
         assert_eq!(promise.broken(&scene, &run), [""; 0], "{verb}");
     }

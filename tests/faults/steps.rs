@@ -74,11 +74,8 @@ impl Step {
     /// Whose session is had anew before this step, beside the one that is wanted.
     pub fn prior_role(&self) -> Option<&'static str> {
         let prior = self.before.iter().any(|answer| answer.contains("PRIOR"));
-        prior.then_some(if self.spec().impersonation {
-            "user"
-        } else {
-            "partner"
-        })
+        let impersonation = usize::from(self.spec().impersonation);
+        prior.then_some(["partner", "user"][impersonation])
     }
 
     /// A path for `api`.
@@ -97,9 +94,8 @@ fn every() -> impl Iterator<Item = &'static Step> {
 /// The step of this name.
 #[track_caller]
 pub fn named(name: &str) -> &'static Step {
-    every()
-        .find(|step| step.name == name)
-        .unwrap_or_else(|| panic!("no step is called {name}"))
+    let named = every().find(|step| step.name == name);
+    named.unwrap_or_else(|| panic!("no step is called {name}"))
 }
 
 pub fn of_kind(kind: Kind) -> Vec<&'static Step> {
@@ -109,10 +105,8 @@ pub fn of_kind(kind: Kind) -> Vec<&'static Step> {
 /// The usual login of a system: its last step.
 #[track_caller]
 pub fn usual(demo: &Demo) -> &'static Step {
-    let usual = demo
-        .steps
-        .iter()
-        .find(|step| step.kind == Kind::Login && step.after.is_empty());
+    let mut steps = demo.steps.iter();
+    let usual = steps.find(|step| step.kind == Kind::Login && step.after.is_empty());
     usual.unwrap_or_else(|| panic!("{} has no login among its steps", demo.id))
 }
 
@@ -123,10 +117,14 @@ pub fn usual_logins() -> Vec<&'static Step> {
 
 /// Every step of every login: those before the last one first.
 pub fn logins() -> Vec<&'static Step> {
-    let (last, first): (Vec<_>, Vec<_>) = of_kind(Kind::Login)
-        .into_iter()
-        .partition(|step| step.after.is_empty());
-    [first, last].concat()
+    let mut logins = of_kind(Kind::Login);
+    logins.sort_by_key(|step| step.after.is_empty());
+    logins
+}
+
+/// The steps that ask about a session.
+pub fn questions() -> Vec<&'static Step> {
+    [Kind::Check, Kind::Revocation].map(of_kind).concat()
 }
 
 /// The steps whose answers give the session.
@@ -139,10 +137,7 @@ pub fn last() -> Vec<&'static Step> {
 /// Every step there is.
 pub fn all() -> Vec<&'static Step> {
     let others = [Kind::Renewal, Kind::Check, Kind::Revocation, Kind::Call];
-    logins()
-        .into_iter()
-        .chain(others.into_iter().flat_map(of_kind))
-        .collect()
+    [logins(), others.map(of_kind).concat()].concat()
 }
 
 /// The steps that are the first of their kind, so that they meet the server itself.

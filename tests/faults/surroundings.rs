@@ -8,11 +8,10 @@ fn nobody_to_ask() {
         return;
     }
     each(|scene| {
-        let file = fs::read_to_string(scene.machine.path(".env")).expect("an env file");
-        let line = file
-            .lines()
-            .find(|line| line.contains(scene.secret()))
-            .expect("a secret");
+        let file = scene.machine.text(".env");
+        let mut lines = file.lines();
+        let line = lines.find(|line| line.contains(scene.secret()));
+        let line = line.expect("a secret");
         let variable = line.split('=').next().expect("a variable").to_owned();
         scene.source(".env", file.replace(line, ""));
         for line in ["login T", "login T --json", "login T -vv"] {
@@ -21,6 +20,13 @@ fn nobody_to_ask() {
             hold(69, scene, command, &promise);
         }
     });
+}
+
+/// Lets a proxy see what is sent.
+fn allow(scene: &Scene) {
+    let file = scene.machine.text(".env");
+    let name = scene.variable("ALLOW_PROXY");
+    scene.source(".env", format!("{file}{name}=1\n"));
 }
 
 /// Sets a proxy everywhere where one can stand.
@@ -34,23 +40,17 @@ fn proxy(scene: &mut Scene, proxy: &str) {
 fn plain_http_takes_no_proxy() {
     let recording = Server::start(Vec::new());
     each(|scene| {
-        let name = "Pr0xyUser:Pr0xyPassword@";
+        let host = recording.host();
         for url in [
-            recording
-                .url()
-                .replace("http://", &format!("http://{name}")),
-            format!("socks5://{}", recording.host()),
-            "x:y:z".to_owned(),
-            "".to_owned(),
+            "http://Pr0xyUser:Pr0xyPassword@HOST",
+            "socks5://HOST",
+            "x:y:z",
+            "",
         ] {
-            proxy(scene, &url);
+            proxy(scene, &url.replace("HOST", &host));
             for line in ["login T", "token T -vv"] {
                 welcome(scene);
-                let promise = Promise {
-                    unsaid: vec!["Pr0xy".to_owned()],
-                    ..delivered(scene)
-                };
-                scene.hold(70, line, &promise);
+                scene.hold(70, line, &delivered(scene).unsaid(&["Pr0xy"]));
             }
         }
     });
@@ -60,14 +60,11 @@ fn plain_http_takes_no_proxy() {
 #[test]
 fn a_proxy_that_is_none() {
     each(|scene| {
-        let file = fs::read_to_string(scene.machine.path(".env")).expect("an env file");
-        let prefix = scene.step.system.to_uppercase();
-        scene.source(".env", format!("{file}{prefix}_ALLOW_PROXY=1\n"));
+        allow(scene);
         for bad in "http://Pr0xyPassword:x@ Pr0xyPassword://x http://[Pr0xyPassword".split(' ') {
             proxy(scene, bad);
-            let mut promise = before_any_request(2, &["proxy", "hint: "]);
-            promise.unsaid = vec!["Pr0xyPassword".to_owned()];
-            scene.hold(70, "login T -vv", &promise);
+            let promise = before_any_request(2, &["proxy", "hint: "]);
+            scene.hold(70, "login T -vv", &promise.unsaid(&["Pr0xyPassword"]));
         }
     });
 }
@@ -76,26 +73,13 @@ fn a_proxy_that_is_none() {
 fn a_proxy_that_was_allowed_sees_the_login_once() {
     each(|scene| {
         let recording = Server::start(vec![Reply::http(407, "text/html", "<h1>Pr0xyPage</h1>")]);
-        let file = fs::read_to_string(scene.machine.path(".env")).expect("an env file");
-        let prefix = scene.step.system.to_uppercase();
-        scene.source(".env", format!("{file}{prefix}_ALLOW_PROXY=1\n"));
-        proxy(
-            scene,
-            &recording
-                .url()
-                .replace("http://", "http://Pr0xyUser:Pr0xyPassword@"),
-        );
+        allow(scene);
+        let host = recording.host();
+        proxy(scene, &format!("http://Pr0xyUser:Pr0xyPassword@{host}"));
         let run = scene.run(scene.command("login T"));
-        let promise = Promise {
-            connections: Some(0),
-            unsaid: vec!["Pr0xy".to_owned()],
-            ..Promise::exit(run.outcome.code)
-        };
-        assert!(
-            [4, 5, 6].contains(&run.outcome.code),
-            "{}",
-            run.outcome.stderr
-        );
+        let code = run.outcome.code;
+        let promise = Promise::exit(code).offline().unsaid(&["Pr0xy"]);
+        assert!([4, 5, 6].contains(&code), "{}", run.outcome);
         let mut broken = promise.broken(scene, &run);
         // A single seat cannot know what became of the login.
         broken.retain(|text| !(scene.step.single_seat() && text.starts_with("G3")));
@@ -107,13 +91,9 @@ fn a_proxy_that_was_allowed_sees_the_login_once() {
 fn a_cgi_servers_header_is_no_proxy() {
     let recording = Server::start(Vec::new());
     each(|scene| {
-        let file = fs::read_to_string(scene.machine.path(".env")).expect("an env file");
-        let prefix = scene.step.system.to_uppercase();
-        scene.source(".env", format!("{file}{prefix}_ALLOW_PROXY=1\n"));
-        scene
-            .machine
-            .set("REQUEST_METHOD", "GET")
-            .set("HTTP_PROXY", &recording.url());
+        allow(scene);
+        scene.machine.set("REQUEST_METHOD", "GET");
+        scene.machine.set("HTTP_PROXY", &recording.url());
         welcome(scene);
         scene.hold(71, "login T", &delivered(scene));
     });
@@ -137,13 +117,13 @@ fn commands_that_cannot_run_or_end_badly() {
             }
             for (name, code) in [("KILL", 137), ("TERM", 143), ("SEGV", 139)] {
                 welcome(scene);
-                let mut promise = delivered(scene);
-                (promise.exit, promise.stdout) = (code, Stdout::Is(String::new()));
-                let command = script(
+                let line = format!("exec crmauth exec T{option} -- sh -c 'kill -{name} $$'");
+                hold(
+                    72,
                     scene,
-                    &format!("exec crmauth exec T{option} -- sh -c 'kill -{name} $$'"),
+                    script(scene, &line),
+                    &Promise::exit(code).replaced(),
                 );
-                hold(72, scene, command, &promise);
             }
         }
     });

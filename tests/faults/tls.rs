@@ -67,12 +67,10 @@ fn alerts_in_the_middle_of_the_handshake() {
 
 #[test]
 fn another_protocol_behind_https() {
-    let greetings: [fn() -> Door; 2] = [
-        || Door::Greeting(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n".to_vec()),
-        || Door::Greeting(b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()),
-    ];
-    for door in greetings {
-        certificate(7, door).says(&["does not speak TLS"]).check();
+    let http = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+    for greeting in [http, "SSH-2.0-OpenSSH_9.6\r\n"] {
+        let row = certificate(7, move || Door::Greeting(greeting.into()));
+        row.says(&["does not speak TLS"]).check();
     }
 }
 
@@ -80,26 +78,23 @@ fn another_protocol_behind_https() {
 #[test]
 fn an_http_server_behind_https_has_a_setting_to_fix() {
     let servers = crate::support::sandbox::Servers::start();
-    for (verb, code) in [("login", 5), ("token", 5), ("api", 5)] {
+    for line in ["login zeev", "token zeev", "api zeev /x"] {
         let url = servers.setting("ZEEV_URL");
-        let mut machine = crate::support::Machine::new();
-        machine.set("ZEEV_URL", &url.replacen("http:", "https:", 1));
-        machine
-            .set("ZEEV_USERNAME", "ana")
-            .secret("ZEEV_PASSWORD", "kEy8Rt5Yp3Wn6Vb1");
-        let path = if verb == "api" { " /x" } else { "" };
-        let hint =
-            format!("or is it an http:// server? For a private address write ZEEV_URL='{url}'\n");
-        machine.fails(&format!("{verb} zeev{path}"), code, &[&hint]);
+        let over_tls = url.replacen("http:", "https:", 1);
+        let given = "USERNAME=ana PASSWORD=kEy8Rt5Yp3Wn6Vb1";
+        let machine = crate::support::Machine::of("ZEEV", &over_tls, given);
+        let hint = "or is it an http:// server? For a private address write ZEEV_URL=";
+        machine.fails(line, 5, &[&format!("{hint}'{url}'\n")]);
     }
 }
+
+/// How a server's hello begins.
+const HELLO: &[u8] = b"\x16\x03\x03\x00\x7a\x02\x00";
 
 #[test]
 fn a_handshake_that_is_cut() {
     // Nothing was sent, so it is tried once more.
-    let row = certificate(7, || {
-        Door::Parting(b"\x16\x03\x03\x00\x7a\x02\x00".to_vec())
-    });
+    let row = certificate(7, || Door::Parting(HELLO.to_vec()));
     row.says(&["closed the connection during the TLS handshake"])
         .connects(2)
         .check();
@@ -107,14 +102,10 @@ fn a_handshake_that_is_cut() {
 
 #[test]
 fn a_handshake_that_never_ends() {
-    certificate(7, || {
-        Door::Greeting(b"\x16\x03\x03\x00\x7a\x02\x00".to_vec())
-    })
+    let row = certificate(7, || Door::Greeting(HELLO.to_vec())).measured();
     // A fifth of it is for reading the roots.
-    .timeout(5.0)
-    .measured()
-    .says(&["timed out connecting to 127.0.0.1:"])
-    .check();
+    let row = row.timeout(5.0);
+    row.says(&["timed out connecting to 127.0.0.1:"]).check();
 }
 
 #[test]
@@ -137,18 +128,14 @@ fn a_redirect_from_https_to_http() {
         .scene(|step| Scene::over_tls(step, &AUTHORITY))
         .fault(move |scene| {
             let same = scene.server.url().replace("https:", "http:");
-            let to = if scene.step.secret {
-                &same
-            } else {
-                &elsewhere.url()
-            };
-            Reply::with_headers(308, &[("Location", to)], "")
+            let to = [elsewhere.url(), same][usize::from(scene.step.secret)].clone();
+            Reply::with_headers(308, &[("Location", &to)], "")
         })
-        .exit(6)
-        .says(&[
-            "redirected from https to http, a downgrade (HTTP 308): http://127.0.0.1:",
-            "redirects are not followed",
-        ])
+        .says(&["redirects are not followed"])
+        .fails(
+            6,
+            &["redirected from https to http, a downgrade (HTTP 308): http://127.0.0.1:"],
+        )
         .check();
     assert_eq!(listener.connections(), 0);
 }
