@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::docs::scenes::{Scene, scene};
 use crate::faults::steps::{Kind, Step};
-use crate::support::{Demo, Machine, Outcome, Reply, Server, demo, raw};
+use crate::support::{Demo, Machine, Outcome, Reply, Server, cells, demo, raw};
 
 pub static DEMO: Demo = Demo {
     id: "systemsway",
@@ -99,10 +99,8 @@ fn seed() -> String {
 
 fn login(body: &str) -> (Outcome, Server) {
     let server = Server::start(vec![Reply::json(200, body)]);
-    (
-        machine(&server.url()).run("login systemsway --json"),
-        server,
-    )
+    let outcome = machine(&server.url()).run("login systemsway --json");
+    (outcome, server)
 }
 
 #[test]
@@ -142,10 +140,7 @@ fn the_hash_is_sent_in_the_case_asked_for_however_it_is_given() {
         if let Some(case) = case {
             machine.set("SYSTEMSWAY_HASH_CASE", case);
         }
-        assert_eq!(
-            machine.run("login systemsway").answer(),
-            format!("{SESSION}\n")
-        );
+        machine.prints("login systemsway", format!("{SESSION}\n"));
         let body = json!({"User": "admin", "Passwd": sent}).to_string();
         assert_eq!(server.received()[0].body, body);
     }
@@ -163,10 +158,8 @@ fn what_cannot_be_the_hash_is_not_sent() {
         if name.ends_with("SHA256") {
             machine.unset("SYSTEMSWAY_PASSWORD");
         }
-        machine
-            .set(name, value)
-            .run("login systemsway")
-            .fails(2, &[name]);
+        machine.set(name, value);
+        machine.fails("login systemsway", 2, &[name]);
         assert_eq!(server.connections(), 0);
     }
 }
@@ -212,24 +205,19 @@ fn both_dialects_are_read_whatever_the_letters() {
 
 #[test]
 fn refusals() {
-    for (body, text) in [
-        (
-            r#"{"Status":"ERROR","IDSessao":"","Message":"Usuário ou senha estão inválidos"}"#,
-            "refused the login: Usuário ou senha estão inválidos",
-        ),
-        (r#"{"Status":"ERROR"}"#, "refused the login: ERROR"),
-        (
-            r#"{"codigo":"01","idSessao":"NA"}"#,
-            "refused the login: 01",
-        ),
-        (r#"{"codigo":1,"idSessao":"NA"}"#, "refused the login: 1"),
-    ] {
+    for [body, text] in cells([
+        r#"{"Status":"ERROR","IDSessao":"","Message":"Usuário ou senha estão inválidos"} | Usuário ou senha estão inválidos"#,
+        r#"{"Status":"ERROR"} | ERROR"#,
+        r#"{"codigo":"01","idSessao":"NA"} | 01"#,
+        r#"{"codigo":1,"idSessao":"NA"} | 1"#,
+    ]) {
         let (outcome, server) = login(body);
+        let settings = "SYSTEMSWAY_USERNAME and SYSTEMSWAY_PASSWORD";
         outcome.fails(
             4,
             &[
-                text,
-                "SYSTEMSWAY_USERNAME and SYSTEMSWAY_PASSWORD",
+                &format!("refused the login: {text}"),
+                settings,
                 &server.host(),
             ],
         );
@@ -247,29 +235,14 @@ fn a_refusal_that_echoes_the_hash_is_blanked() {
 
 #[test]
 fn success_without_a_session_is_none() {
-    for (body, text) in [
-        (
-            r#"{"Status":"OK","IDSessao":"NA"}"#,
-            "there is no session in the",
-        ),
-        (
-            r#"{"codigo":"00","idSessao":"NA"}"#,
-            "there is no session in the",
-        ),
-        (
-            r#"{"Status":"OK","IDSessao":""}"#,
-            "there is no session in the",
-        ),
-        (r#"{"Status":"OK"}"#, "there is no session in the"),
-        (
-            r#"{"IDSessao":"EB078EB1ABFC9722"}"#,
-            "has no field `Status`",
-        ),
-        (
-            r#"{"Status":true,"IDSessao":"EB078EB1ABFC9722"}"#,
-            "has true or false in `Status`",
-        ),
-    ] {
+    for [body, text] in cells([
+        r#"{"Status":"OK","IDSessao":"NA"} | there is no session in the"#,
+        r#"{"codigo":"00","idSessao":"NA"} | there is no session in the"#,
+        r#"{"Status":"OK","IDSessao":""} | there is no session in the"#,
+        r#"{"Status":"OK"} | there is no session in the"#,
+        r#"{"IDSessao":"EB078EB1ABFC9722"} | has no field `Status`"#,
+        r#"{"Status":true,"IDSessao":"EB078EB1ABFC9722"} | has true or false in `Status`"#,
+    ]) {
         let (outcome, _server) = login(body);
         outcome.fails(6, &[text, "SYSTEMSWAY_URL"]);
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::docs::scenes::{Scene, scene};
 use crate::faults::steps::{Kind, Step};
-use crate::support::{Demo, Machine, Outcome, Reply, Server, raw};
+use crate::support::{Demo, Machine, Outcome, Reply, Server, cells, digits, raw};
 
 pub static DEMO: Demo = Demo {
     id: "zeev",
@@ -134,11 +134,9 @@ fn machine(url: &str, api_token: bool) -> Machine {
 }
 
 fn own() -> Reply {
-    Reply::json(
-        200,
-        json!({"userId": 7, "name": "Maria", "username": "maria.s", "temporaryToken": OWN})
-            .to_string(),
-    )
+    let answer =
+        json!({"userId": 7, "name": "Maria", "username": "maria.s", "temporaryToken": OWN});
+    Reply::json(200, answer.to_string())
 }
 
 fn others() -> Reply {
@@ -152,19 +150,16 @@ fn others() -> Reply {
 fn login(api_token: bool, arguments: &[&str], replies: Vec<Reply>) -> (Outcome, Server) {
     let server = Server::start(replies);
     let arguments = [&["login", "zeev", "--json"], arguments].concat();
-    (
-        machine(&server.url(), api_token).run_args(&arguments),
-        server,
-    )
+    let outcome = machine(&server.url(), api_token).run_args(&arguments);
+    (outcome, server)
 }
 
 /// How long the session lasts, in seconds.
 fn lifetime(answer: &Value) -> i64 {
     let time =
         |name: &str| -> jiff::Timestamp { answer[name].as_str().expect(name).parse().expect(name) };
-    time("expires_at")
-        .duration_since(time("obtained_at"))
-        .as_secs()
+    let lifetime = time("expires_at").duration_since(time("obtained_at"));
+    lifetime.as_secs()
 }
 
 const GET_HEADERS: &str = "HTTP/1.1\naccept: application/json\nauthorization: Bearer TOKEN\nhost: HOST\n\
@@ -188,22 +183,13 @@ fn a_password_is_posted() {
          {\"login\":\"maria\",\"password\":\"pW-Zv5Gh8Jk2Lq\"}"
     );
     let answer = outcome.json();
-    for (name, value) in [
-        ("token", json!(OWN)),
-        ("token_type", json!("Bearer")),
-        ("url", json!(server.url())),
-        ("user", json!("maria")),
-        ("impersonating", json!(null)),
-        (
-            "placement",
-            json!({"in": "header", "name": "Authorization"}),
-        ),
-        (
-            "details",
-            json!({"userId": 7, "name": "Maria", "username": "maria.s"}),
-        ),
-    ] {
-        assert_eq!(answer[name], value, "{name}");
+    let expected = json!({
+        "token": OWN, "token_type": "Bearer", "url": server.url(), "user": "maria", "impersonating": null,
+        "placement": {"in": "header", "name": "Authorization"},
+        "details": {"userId": 7, "name": "Maria", "username": "maria.s"},
+    });
+    for (name, value) in expected.as_object().expect("fields") {
+        assert_eq!(&answer[name], value, "{name}");
     }
     assert_eq!((lifetime(&answer), outcome.stderr.as_str()), (600, ""));
 }
@@ -214,8 +200,8 @@ fn a_permanent_token_fetches_a_temporary_one() {
     assert_eq!(server.received()[0].text(), get("/api/2/tokens", API_TOKEN));
     let answer = outcome.json();
     assert_eq!(
-        (&answer["token"], &answer["user"]),
-        (&json!(OWN), &json!("maria.s"))
+        json!([answer["token"], answer["user"]]),
+        json!([OWN, "maria.s"])
     );
     assert_eq!(lifetime(&answer), 600);
 }
@@ -239,10 +225,8 @@ fn another_person_is_named_by_id_or_user_name() {
 #[test]
 fn a_permanent_token_impersonates_at_once() {
     let (outcome, server) = login(true, &["--as", "9"], vec![others()]);
-    assert_eq!(
-        server.received()[0].text(),
-        get("/api/2/tokens/impersonate/9", API_TOKEN)
-    );
+    let expected = get("/api/2/tokens/impersonate/9", API_TOKEN);
+    assert_eq!(server.received()[0].text(), expected);
     assert_eq!(outcome.json()["token"], OTHERS);
 }
 
@@ -251,17 +235,13 @@ fn both_people_are_told_and_only_one_token() {
     for (api_token, replies) in [(false, vec![own(), others()]), (true, vec![others()])] {
         let (outcome, _server) = login(api_token, &["--as", "9"], replies);
         let answer = outcome.json();
-        for (name, value) in [
-            ("token", json!(OTHERS)),
-            ("user", json!("maria.s")),
-            ("impersonating", json!("jose")),
-            (
-                "details",
-                json!({"current": {"id": 7, "name": "Maria", "username": "maria.s"},
-                    "impersonate": {"id": 9, "name": "José", "username": "jose"}}),
-            ),
-        ] {
-            assert_eq!(answer[name], value, "{name}");
+        let expected = json!({
+            "token": OTHERS, "user": "maria.s", "impersonating": "jose",
+            "details": {"current": {"id": 7, "name": "Maria", "username": "maria.s"},
+                "impersonate": {"id": 9, "name": "José", "username": "jose"}},
+        });
+        for (name, value) in expected.as_object().expect("fields") {
+            assert_eq!(&answer[name], value, "{name}");
         }
         assert_eq!(lifetime(&answer), 600);
         assert!(!outcome.stdout.contains(OWN));
@@ -278,21 +258,14 @@ fn people_who_cannot_be() {
 
 #[test]
 fn refusals_of_the_login() {
-    for (status, code, text) in [
-        (
-            401,
-            4,
-            "refused the request (HTTP 401): Usuário não autenticado",
-        ),
-        (
-            403,
-            4,
-            "refused the request (HTTP 403): Usuário não autenticado",
-        ),
-        (404, 6, "has no API at /api/2/tokens (HTTP 404)"),
-        (429, 5, "too many requests (HTTP 429)"),
-        (500, 6, "answered HTTP 500"),
-    ] {
+    for [status, code, text] in cells([
+        "401 | 4 | refused the request (HTTP 401): Usuário não autenticado",
+        "403 | 4 | refused the request (HTTP 403): Usuário não autenticado",
+        "404 | 6 | has no API at /api/2/tokens (HTTP 404)",
+        "429 | 5 | too many requests (HTTP 429)",
+        "500 | 6 | answered HTTP 500",
+    ]) {
+        let (status, code) = (digits(status), digits(code));
         let body = json!({"message": "Usuário não autenticado"}).to_string();
         for (api_token, settings) in [
             (false, "ZEEV_USERNAME and ZEEV_PASSWORD"),
@@ -309,58 +282,35 @@ fn refusals_of_the_login() {
 
 #[test]
 fn refusals_of_the_impersonation_speak_of_people() {
-    for (status, code, texts) in [
-        (
-            404,
-            2,
-            &[
-                "Zeev has no person `jose` to impersonate",
-                "--as takes a person's id or user name",
-            ][..],
-        ),
-        (
-            403,
-            4,
-            &[
-                "this account may not impersonate `jose`",
-                "permission to impersonate",
-            ],
-        ),
-        (401, 4, &["refused the request (HTTP 401)", "ZEEV_"]),
-        (429, 5, &["too many requests (HTTP 429)"]),
+    for row in [
+        "404 2 Zeev has no person `jose` to impersonate | --as takes a person's id or user name",
+        "403 4 this account may not impersonate `jose` | permission to impersonate",
+        "401 4 refused the request (HTTP 401) | ZEEV_",
+        "429 5 too many requests (HTTP 429)",
     ] {
+        let (status, texts) = row.split_once(' ').expect("a code");
+        let (code, texts) = texts.split_once(' ').expect("a text");
         for (api_token, first) in [(false, vec![own()]), (true, Vec::new())] {
-            let replies = [first, vec![Reply::json(status, "{}")]].concat();
+            let replies = [first, vec![Reply::json(digits(status), "{}")]].concat();
             let (outcome, server) = login(api_token, &["--as", "jose"], replies);
+            let field = format!("\"http_status\":{status}");
             outcome
-                .fails(code, texts)
-                .says(&[&server.host(), &format!("\"http_status\":{status}")]);
+                .fails(digits(code), &[&server.host(), &field])
+                .tells(texts);
         }
     }
 }
 
 #[test]
 fn an_impersonation_without_the_persons_token_is_none() {
-    for (body, text) in [
-        (
-            json!({"current": {"temporaryToken": OWN}}),
-            "has no field `impersonate`",
-        ),
-        (json!({"temporaryToken": OWN}), "has no field `impersonate`"),
-        (
-            json!({"impersonate": [], "current": {"temporaryToken": OWN}}),
-            "has an array in `impersonate`",
-        ),
-        (
-            json!({"impersonate": {"id": 9}, "current": {"temporaryToken": OWN}}),
-            "there is no session in the",
-        ),
-    ] {
-        let (outcome, _server) = login(
-            true,
-            &["--as", "9"],
-            vec![Reply::json(200, body.to_string())],
-        );
+    for [body, text] in cells([
+        r#"{"current":{"temporaryToken":"OWN"}} | has no field `impersonate`"#,
+        r#"{"temporaryToken":"OWN"} | has no field `impersonate`"#,
+        r#"{"impersonate":[],"current":{"temporaryToken":"OWN"}} | has an array in `impersonate`"#,
+        r#"{"impersonate":{"id":9},"current":{"temporaryToken":"OWN"}} | there is no session in the"#,
+    ]) {
+        let reply = Reply::json(200, body.replace("OWN", OWN));
+        let (outcome, _server) = login(true, &["--as", "9"], vec![reply]);
         outcome.fails(6, &[text]);
     }
 }
