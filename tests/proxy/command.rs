@@ -1,11 +1,9 @@
 //! The command line: what is printed and said, commands that are run under the gateway, signals, and real clients.
 
-use std::process::Stdio;
-
 use crmauth::provider;
 
 use super::*;
-use crate::support::machine::installed;
+use crate::support::machine::{holds, installed};
 use crate::support::{Reply, program};
 
 /// Whether a variable is named as a secret of some system is.
@@ -27,20 +25,16 @@ fn a_line_a_request_and_a_hint() {
     signal(gateway.child(), Signal::INT);
     let outcome = machine.end(gateway.child.take().expect("it runs"));
     let lines: Vec<&str> = outcome.stderr.lines().collect();
-    assert!(
-        lines[0].contains("Postman") && lines[0].contains(&format!("`curl {url}/")),
-        "{lines:?}"
-    );
+    holds(lines[0], &["Postman", &format!("`curl {url}/")]);
     assert_eq!(lines[1], "the gateway is running; Ctrl-C ends it");
     assert!(
-        lines[2].starts_with("GET gluo /webservice.php 200 ") && lines[2].ends_with(" ms"),
+        lines[2].starts_with("GET gluo /webservice.php 200 "),
         "{lines:?}"
     );
+    assert!(lines[2].ends_with(" ms"), "{lines:?}");
     assert!(lines[3].starts_with("POST gluo /a%0Ab/"), "{lines:?}");
-    assert!(
-        !lines[2..].concat().contains(&key) && !outcome.stderr.contains("query"),
-        "{lines:?}"
-    );
+    assert!(!lines[2..].concat().contains(&key), "{lines:?}");
+    outcome.lacks(&["query"]);
     let (_server, machine, _) = logged_in("gluo", [ok("{}")]);
     let gateway = Gateway::start(&machine, "gluo -q");
     gateway.get("/x");
@@ -52,28 +46,22 @@ fn a_command_gets_the_urls_and_no_secret() {
     for system in systems() {
         let (server, mut machine, before) = logged_in(system, [ok("in")]);
         machine.canary(TOKEN);
-        machine
-            .set("ZEEV_TOKEN", "of an outer run")
-            .set("OTHER", "x");
+        machine.set("ZEEV_TOKEN", "of an outer run");
+        machine.set("OTHER", "x");
         let prefix = system.to_uppercase();
         let place = path(system).replace(['{', '}'], "");
         let place = place.replace("session", "%7Bsession%7D");
         let script = format!("env; echo; printf %s \"${prefix}_URL{place}\" > url; exit 7");
         let outcome = machine.run_args(&["proxy", system, "--", "sh", "-c", &script]);
-        assert_eq!(outcome.code, 7, "{outcome}");
-        let url = std::fs::read_to_string(machine.path("url")).expect("a URL");
+        outcome.exits(7, system).shows(&["OTHER=x"]);
+        let url = machine.text("url");
         assert!(url.starts_with("http://127.0.0.1:"), "{url}");
         outcome.says(&[&format!("{system} http://127.0.0.1:")]);
-        assert!(
-            !outcome.stdout.contains(TOKEN) && outcome.stdout.contains("OTHER=x"),
-            "{system}"
-        );
+        assert!(!outcome.stdout.contains(TOKEN), "{system}");
         for line in outcome.stdout.lines() {
             let name = line.split('=').next().expect("a name");
-            assert!(
-                !(is_secret(name) || name.starts_with(&prefix) && name.contains("_TOKEN")),
-                "{line}"
-            );
+            let token = name.starts_with(&prefix) && name.contains("_TOKEN");
+            assert!(!is_secret(name) && !token, "{line}");
         }
         assert_eq!(server.received().len(), before);
         server.left_over();
@@ -116,22 +104,21 @@ fn clients_under_the_gateway() {
 fn a_crmauth_under_the_gateway_is_told_so() {
     let (server, machine, before) = logged_in("zeev", []);
     let program = program();
-    for (verb, code) in [
-        ("token zeev", 2),
-        ("api zeev /x", 2),
-        ("login zeev", 2),
-        ("exec zeev -- true", 125),
-        ("proxy zeev", 2),
+    for verb in [
+        "token zeev",
+        "api zeev /x",
+        "login zeev",
+        "exec zeev -- true",
+        "proxy zeev",
     ] {
+        let code = if verb.starts_with("exec") { 125 } else { 2 };
         let script = format!("{program} {verb}");
         let outcome = machine.run_args(&["proxy", "zeev", "-q", "--", "sh", "-c", &script]);
         outcome.fails(code, &["error: zeev: ZEEV_URL is the gateway", "hint: "]);
     }
     // Another server's session is not the gateway's affair.
-    let script = format!(
-        "ZEEV_URL={}/base {program} token zeev --cached",
-        server.url()
-    );
+    let url = server.url();
+    let script = format!("ZEEV_URL={url}/base {program} token zeev --cached");
     let outcome = machine.run_args(&["proxy", "zeev", "-q", "--", "sh", "-c", &script]);
     assert_eq!(outcome.answer().trim_end(), TOKEN);
     assert_eq!(server.received().len(), before);
@@ -140,9 +127,9 @@ fn a_crmauth_under_the_gateway_is_told_so() {
 #[test]
 fn a_command_that_cannot_be_started() {
     let (server, machine, before) = logged_in("zeev", []);
-    machine.run("proxy zeev -- nosuch").fails(127, &["nosuch"]);
+    machine.fails("proxy zeev -- nosuch", 127, &["nosuch"]);
     machine.write("plain", "");
-    machine.run("proxy zeev -- ./plain").fails(126, &["plain"]);
+    machine.fails("proxy zeev -- ./plain", 126, &["plain"]);
     assert_eq!(server.received().len(), before);
 }
 
@@ -186,19 +173,10 @@ fn requests_that_do_not_end_are_given_five_seconds() {
 fn a_command_hears_signals_and_its_code_counts() {
     let (_server, machine, _) = logged_in("zeev", []);
     let script = "trap 'exit 9' TERM; echo ready; while :; do sleep 0.05; done";
-    let mut child = machine.command(&["proxy", "zeev", "-q", "--", "sh", "-c", script]);
-    let mut child = child
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("a start");
-    let mut ready = [0; 6];
-    child
-        .stdout
-        .as_mut()
-        .expect("a stdout")
-        .read_exact(&mut ready)
-        .expect("a word");
+    let command = machine.command(&["proxy", "zeev", "-q", "--", "sh", "-c", script]);
+    let mut child = machine.start(command);
+    let stdout = child.stdout.as_mut().expect("a stdout");
+    stdout.read_exact(&mut [0; 6]).expect("a word");
     signal(&child, Signal::TERM);
     assert_eq!(machine.end(child).code, 9);
 }
@@ -211,23 +189,10 @@ fn the_sandbox_works_under_it() {
     let mut machine = Machine::new();
     machine.set("GLUO_URL", "http://127.0.0.1:1");
     let script = "curl -sS \"$GLUO_URL/webservice.php?operation=listtypes\"; curl -sSg \"$SYSTEMSWAY_URL/api/Usuario/{session}\"";
-    let outcome = machine.run_args(&[
-        "--sandbox",
-        "proxy",
-        "gluo",
-        "systemsway",
-        "-q",
-        "--",
-        "sh",
-        "-c",
-        script,
-    ]);
-    assert!(
-        outcome.answer().starts_with("{\"success\":true"),
-        "{outcome}"
-    );
-    assert!(
-        outcome.stdout.contains("\"UserName\":\"admin\""),
-        "{outcome}"
-    );
+    let mut command = machine.line("--sandbox proxy gluo systemsway -q -- sh -c");
+    command.arg(script);
+    let outcome = machine.finish(command);
+    let good = outcome.answer().starts_with("{\"success\":true");
+    assert!(good, "{outcome}");
+    outcome.shows(&["\"UserName\":\"admin\""]);
 }

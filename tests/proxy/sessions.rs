@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::api::{login, machine_at};
+use crate::support::machine::holds;
 use crate::support::stored::{cached, edit, five, from_now, logins};
 use crate::support::{Reply, Server, at_once};
 
@@ -36,11 +37,8 @@ fn fifty_clients_over_an_empty_store_are_one_login() {
         });
         assert_eq!(logins(&servers), 1, "{system}");
         let said = gateway.end().stderr;
-        assert_eq!(
-            said.matches(", new session\n").count(),
-            1,
-            "{system}: {said}"
-        );
+        let logins = said.matches(", new session\n").count();
+        assert_eq!(logins, 1, "{system}: {said}");
     }
 }
 
@@ -54,20 +52,15 @@ fn a_dead_session_is_replaced_and_the_request_repeated() {
             let gateway = Gateway::start(&machine, system);
             let body = (method == "POST").then(|| b"a=1".to_vec());
             let reply = gateway.send(method, path(system), &[("Content-Type", "text/x")], body);
-            assert_eq!(
-                (reply.status, reply.text()),
-                (200, "done"),
-                "{system} {method}"
-            );
+            let told = (reply.status, reply.text());
+            assert_eq!(told, (200, "done"), "{system} {method}");
             assert_eq!(gateway.get(path(system)).text(), "again", "{system}");
             gateway.end().says(&[", new session\n"]);
             assert_eq!(cached(&machine, system), "Nw2token");
             let sent = server.received().split_off(before);
             let again = &sent[sent.len() - 2];
-            assert_eq!(
-                (again.method.as_str(), again.body.as_str()),
-                (method, if method == "POST" { "a=1" } else { "" })
-            );
+            let body = if method == "POST" { "a=1" } else { "" };
+            assert_eq!((&*again.method, &*again.body), (method, body));
         }
     }
 }
@@ -82,14 +75,11 @@ fn what_may_have_been_done_is_not_repeated() {
     let gateway = Gateway::start(&machine, "gluo");
     let reply = gateway.post("/x", "text/x", "a=1");
     assert_eq!((reply.status, reply.body.len()), (500, 0));
-    gateway
-        .end()
-        .says(&["warning: gluo: ", "not repeated", ", new session\n"]);
+    let texts = ["warning: gluo: ", "not repeated", ", new session\n"];
+    gateway.end().says(&texts);
     let sent = server.received().split_off(before);
-    assert_eq!(
-        sent.iter().filter(|request| request.body == "a=1").count(),
-        1
-    );
+    let posts = sent.iter().filter(|request| request.body == "a=1");
+    assert_eq!(posts.count(), 1);
 }
 
 #[test]
@@ -167,14 +157,8 @@ fn a_refused_login_is_not_tried_again() {
             "hellocloud" => r#"{"error":"invalid_client","message":"no"}"#,
             _ => r#"{"message":"no"}"#,
         };
-        server.rest(Reply::json(
-            if ["gluo", "systemsway", "broker"].contains(&system) {
-                200
-            } else {
-                401
-            },
-            refusal,
-        ));
+        let good = ["gluo", "systemsway", "broker"].contains(&system);
+        server.rest(Reply::json(if good { 200 } else { 401 }, refusal));
         let machine = machine_at(&server);
         let gateway = Gateway::start(&machine, system);
         let first = gateway.get(path(system));
@@ -182,11 +166,8 @@ fn a_refused_login_is_not_tried_again() {
         let sent = server.received().len();
         at_once(0..8, |_| {
             let reply = gateway.post(path(system), "text/x", "a=1");
-            assert_eq!(
-                (reply.status, reply.text()),
-                (401, first.text()),
-                "{system}"
-            );
+            let told = (reply.status, reply.text());
+            assert_eq!(told, (401, first.text()), "{system}");
         });
         assert_eq!(server.received().len(), sent, "{system}");
         gateway.end();
@@ -203,11 +184,8 @@ fn a_refused_login_after_a_death_is_not_tried_again_either() {
     error(&first);
     let sent = server.received().len();
     assert_eq!(gateway.get("/x").text(), first.text());
-    assert_eq!(
-        server.received().len(),
-        sent,
-        "nor is the dead session sent again"
-    );
+    // Nor is the dead session sent again.
+    assert_eq!(server.received().len(), sent);
     gateway.end();
 }
 
@@ -260,10 +238,7 @@ fn a_single_seat_that_others_take_is_not_fought_for() {
     let reply = gateway.get(path);
     let (status, message) = error(&reply);
     assert_eq!(status, 401);
-    assert!(
-        message.contains("somebody else logs in as this user"),
-        "{message}"
-    );
+    holds(&message, &["somebody else logs in as this user"]);
     let sent = server.received().len();
     assert_eq!(gateway.get(path).text(), reply.text());
     assert_eq!(server.received().len(), sent);
@@ -311,16 +286,13 @@ fn a_session_that_another_run_stored_is_taken() {
 fn what_is_missing_is_said_before_it_listens() {
     let machine = Machine::new();
     machine.fails("proxy zeev", 2, &["error: zeev: ", "ZEEV_URL", "hint: "]);
-    machine.run("proxy nosuch").fails(2, &["nosuch"]);
-    machine.run("proxy gluo --as ana").fails(2, &["--as"]);
+    machine.fails("proxy nosuch", 2, &["nosuch"]);
+    machine.fails("proxy gluo --as ana", 2, &["--as"]);
     let (_server, mut machine, _) = logged_in("zeev", [ok("in")]);
     machine.unset("ZEEV_PASSWORD");
     let gateway = Gateway::start(&machine, "zeev");
-    assert_eq!(
-        gateway.get("/x").text(),
-        "in",
-        "a stored session does without"
-    );
+    // A stored session does without.
+    assert_eq!(gateway.get("/x").text(), "in");
     gateway.end();
     machine.run("logout zeev --local");
     machine.run("proxy zeev").fails(2, &["ZEEV_PASSWORD"]);
