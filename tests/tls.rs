@@ -63,13 +63,8 @@ const SYSTEM: &[&str] = &["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 /// A server that presents this chain, and that a login reaches or not.
 fn serve(chain: &[&Identity], trusted: bool) -> Server {
-    let demo = &broker::DEMO;
-    let script = if trusted {
-        vec![Reply::json(200, demo.good())]
-    } else {
-        Vec::new()
-    };
-    Server::start_tls(chain[0].serve(&chain[1..]), script)
+    let good = trusted.then(|| Reply::json(200, broker::DEMO.good()));
+    Server::start_tls(chain[0].serve(&chain[1..]), Vec::from_iter(good))
 }
 
 /// A login at such a server; it ends well, or with these texts and nothing sent.
@@ -78,16 +73,12 @@ fn login(server: &Server, machine: &Machine, options: &str, refusal: Option<&[&s
     let demo = &broker::DEMO;
     let outcome = machine.run(&format!("login {} --json{options}", demo.id));
     match refusal {
-        None => assert_eq!(outcome.code, 0, "{title}: {outcome}"),
+        None => _ = outcome.exits(0, title),
         Some(texts) => {
-            assert!(
-                server.received().is_empty(),
-                "{title}: sent to whom nobody vouches for"
-            );
-            assert_eq!(outcome.code, 5, "{title}: {outcome}");
-            outcome
-                .fails(5, texts)
-                .says(&[r#""code":"certificate""#, r#""retryable":false"#]);
+            let sent = server.received();
+            assert!(sent.is_empty(), "{title}: sent to whom nobody vouches for");
+            outcome.gives(5, "", title).says(texts);
+            outcome.says(&[r#""code":"certificate""#, r#""retryable":false"#]);
         }
     }
 }
@@ -180,11 +171,8 @@ fn a_server_vouches_for_no_other() {
         expect(title, OWN, &pem, &[&other, known], Some(LOST));
         expect(title, SYSTEM, &pem, &[&other], Some(UNKNOWN));
         // The server's next certificate, under the same name, or that of somebody else.
-        for other in [
-            Identity::alone(named("root")),
-            issuer.sign(named("root")),
-            issuer.sign(named("else")),
-        ] {
+        let [next, theirs] = ["root", "else"].map(|name| issuer.sign(named(name)));
+        for other in [Identity::alone(named("root")), next, theirs] {
             expect(title, OWN, &known.pem(), &[&other], Some(LOST));
         }
     });
@@ -197,9 +185,8 @@ fn a_servers_own_certificate_is_taken_from_the_ca_file_alone() {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)
     });
     let mut elsewhere = CertificateParams::new(["other.example".to_owned()]).expect("a name");
-    elsewhere
-        .distinguished_name
-        .push(DnType::CommonName, "root");
+    let names = &mut elsewhere.distinguished_name;
+    names.push(DnType::CommonName, "root");
     let (mut past, mut early) = (both.clone(), both.clone());
     past.not_after = date_time_ymd(2020, 1, 1);
     early.not_before = date_time_ymd(4000, 1, 1);
@@ -439,11 +426,8 @@ impl Old {
         let mut lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
         let port = lines.by_ref().find_map(|line| {
             let line = line.expect("a line");
-            line.strip_prefix("ACCEPT ")?
-                .rsplit(':')
-                .next()?
-                .parse()
-                .ok()
+            let (_, port) = line.strip_prefix("ACCEPT ")?.rsplit_once(':')?;
+            port.parse().ok()
         });
         // Nobody reads on, and it says little.
         Self(child, port.expect("a port"))
@@ -501,22 +485,22 @@ fn each_verdict_has_a_sentence_and_a_next_step_of_its_own() {
     make_root(folder, "narrow", "narrow", "rsa:2048", narrow);
     at_once(rows, |[title, ca, extensions, made, said, next]| {
         let (key, sign) = made.split_once(' ').expect("a key and a hash");
-        issue(
-            folder,
-            title,
-            ca,
-            &extensions.replace("NAME", NAME),
-            key,
-            sign,
-        );
+        let extensions = extensions.replace("NAME", NAME);
+        issue(folder, title, ca, &extensions, key, sign);
         let server = Old::start(folder, title, "-cipher ALL:@SECLEVEL=0");
         let unknown = matches!(title, "key" | "unknown");
         let trusted = if unknown { "free" } else { ca };
         let (_machine, outcome) = server.login(folder, &format!("{trusted}.pem"));
         let next = next.replace("REPLACE", "the server's administrator must replace it");
-        outcome
-            .fails(5, &[said, &next])
-            .says(&[r#""code":"certificate""#, r#""retryable":false"#]);
+        outcome.fails(
+            5,
+            &[
+                said,
+                &next,
+                r#""code":"certificate""#,
+                r#""retryable":false"#,
+            ],
+        );
         let told = outcome.stderr.contains("unknown issuer");
         assert!(unknown || !told, "{title}: {outcome}");
     });
@@ -546,11 +530,9 @@ fn what_a_server_cannot_speak_is_told_from_what_it_wants() {
     at_once(rows, |(options, text)| {
         let server = Old::start(folder, "s", options);
         let (_machine, outcome) = server.login(folder, "s.pem");
-        assert_eq!(outcome.code, 5, "{options}: {outcome}");
-        outcome.says(&[text]);
-        let [client, meant] =
-            [outcome.stderr.as_str(), text].map(|text| text.contains("client certificate"));
-        assert_eq!(client, meant, "{options}: {outcome}");
+        outcome.exits(5, options).says(&[text]);
+        let wants = [&*outcome.stderr, text].map(|text| text.contains("client certificate"));
+        assert_eq!(wants[0], wants[1], "{options}: {outcome}");
     });
 }
 
@@ -582,10 +564,8 @@ fn certificates_that_the_environment_names_and_are_not_there_are_named() {
     let machine = broker::DEMO.machine(&trusted.url());
     machine.write("root.pem", root.pem());
     let script = "exec 3< <(cat root.pem); SSL_CERT_FILE=/dev/fd/3 crmauth login broker";
-    assert_eq!(
-        machine.shell("bash", script).answer().trim_end(),
-        broker::DEMO.token
-    );
+    let outcome = machine.shell("bash", script);
+    assert_eq!(outcome.answer().trim_end(), broker::DEMO.token);
 }
 
 #[test]
@@ -596,7 +576,7 @@ fn a_bundle_that_is_a_pipe_without_a_writer_stops_no_signal() {
         let pipe = machine.path("pipe");
         make_pipe(&pipe);
         machine.set("SSL_CERT_FILE", pipe.to_str().expect("UTF-8"));
-        let child = machine.start(machine.command(&["login", "broker"]));
+        let child = machine.begin("login broker");
         // It opens once there is a reader, who waits.
         let writer = std::fs::File::options().write(true).open(&pipe);
         signal(&child, sent);
