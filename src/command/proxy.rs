@@ -79,15 +79,20 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         timeout: run.global.timeout,
     };
     let gateway = Gateway::new(accounts, options, &listener);
-    let line = |target| format!("{target}\t{}\n", url(target));
-    let lines = wanted.iter().map(line);
     let (Some(program), Some((name, rest))) = (program, args.command.split_first()) else {
-        run.print(&lines.collect::<String>()).await?;
+        let line = |target| format!("{target}\t{}\n", url(target));
+        run.print(&wanted.iter().map(line).collect::<String>())
+            .await?;
         hint(run, args, &url(&wanted[0]));
         gateway.run(&listener, stop).await;
         return Ok(0);
     };
-    lines.for_each(|line| run.report.chat(tr!("{line}"; line = line.trim_end())));
+    for target in &wanted {
+        // The URL has the key, which a CI job's log would keep.
+        let variable = target.variable("URL");
+        let text = tr!("{target}: the gateway runs; the command has its URL in {variable}"; target, variable);
+        run.report.chat(text);
+    }
     let urls = wanted.iter();
     let urls = urls.map(|target| (target.variable("URL"), url(target)));
     let mut child = tokio::process::Command::new(program);
