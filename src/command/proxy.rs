@@ -83,12 +83,12 @@ pub async fn run(args: &Args, run: &Run<'_>) -> Result<u8> {
         let line = |target| format!("{target}\t{}\n", url(target));
         run.print(&wanted.iter().map(line).collect::<String>())
             .await?;
-        hint(run, args, &url(&wanted[0]));
+        hint(run, args);
         gateway.run(&listener, stop).await;
         return Ok(0);
     };
     for target in &wanted {
-        // The URL has the key, which a CI job's log would keep.
+        // Here and in the hint without the URL: it has the key, which a CI job's log would keep.
         let variable = target.variable("URL");
         let text = tr!("{target}: the gateway runs; the command has its URL in {variable}"; target, variable);
         run.report.chat(text);
@@ -140,15 +140,12 @@ fn cannot_listen(args: &Args, error: &std::io::Error) -> Error {
         hint "--listen takes another address, or a port of 0 for any that is free")
 }
 
-fn hint(run: &Run<'_>, args: &Args, url: &str) {
+fn hint(run: &Run<'_>, args: &Args) {
     run.report.chat(match &args.listen {
         Place::Loopback(_) => tr!(
-            "paste the URL into Postman, Bruno or n8n as the base URL, without authentication; or try `curl {url}/`";
-            url),
-        Place::Socket(path) => {
-            let path = path.display();
-            tr!("try `curl --unix-socket {path} {url}/`"; path, url)
-        }
+            "paste the URL into Postman, Bruno or n8n as the base URL, without authentication; or try `curl URL/`"
+        ),
+        Place::Socket(path) => tr!("try `curl --unix-socket {path} URL/`"; path = path.display()),
     });
     run.report
         .chat(tr!("the gateway is running; Ctrl-C ends it"));

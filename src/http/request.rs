@@ -209,7 +209,9 @@ impl Request {
         }
         let host = HeaderValue::try_from(host_of(&self.url));
         let (Ok(uri), Ok(host)) = (target.parse::<Uri>(), host) else {
-            return Err(error!(BadSetting: "the URL has a character that no request can carry"));
+            return Err(
+                error!(BadSetting: "the URL is too long, or has a character that no request can carry"),
+            );
         };
         headers.entry(header::HOST).or_insert(host);
         let rest = self.stream.as_ref().and_then(Cell::take);
