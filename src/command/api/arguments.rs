@@ -301,8 +301,7 @@ fn read_data(option: &str, data: &str, run: &Run<'_>) -> Result<Part> {
         return Ok(Part::bytes(data));
     };
     if name.is_empty() {
-        return Err(error!(Usage: "{option} names no file after @"; option =>
-            hint "use the text itself, @FILE, or @- for stdin; send a text that begins with @ through stdin"));
+        return Err(error!(Usage: "{option} names no file after @"; option).hint(sources()));
     }
     let read = || {
         if name == "-" {
@@ -336,9 +335,12 @@ fn unreadable(option: &str, name: &str, error: io::Error) -> Error {
         return error!(Usage: "{what}, which {option} names, is larger than 32 MiB"; what, option =>
             hint "-d @FILE and --upload send a regular file of any size");
     }
-    let unreadable = error!(Usage: "{what}, which {option} names, cannot be read"; what, option =>
-        hint "use the text itself, @FILE, or @- for stdin; send a text that begins with @ through stdin");
-    unreadable.because(error)
+    let unreadable = error!(Usage: "{what}, which {option} names, cannot be read"; what, option);
+    unreadable.because(error).hint(sources())
+}
+
+fn sources() -> Text {
+    tr!("use the text itself, @FILE, or @- for stdin; send a text that begins with @ through stdin")
 }
 
 /// Fields as one JSON object: `a[b]` is the member `b` of the table `a`. A text in the tree is the JSON of a value.
